@@ -1,0 +1,292 @@
+//! Physical memory: frames of 4 KiB with reference counts, all inside one host mapping.
+//!
+//! The host mapping is reserved at once and costs host memory only where it is touched. Frames that were never used
+//! are known to be zero (the host's mapping is), so a demand-zero page of a fresh frame needs no clearing.
+
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+/// Bytes in a frame.
+pub const FRAME_SIZE: usize = 4096;
+/// Binary logarithm of [`FRAME_SIZE`].
+pub const FRAME_SHIFT: u32 = 12;
+
+/// The number of a frame of physical memory; its guest-physical address is the number times [`FRAME_SIZE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameNumber(pub u32);
+
+/// No frame is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfFrames;
+
+/// The frame holds bytes that a processor has translated; a write must be reported to it.
+const FLAG_CODE: u8 = 1;
+/// Some TLB may hold a writable entry for the frame.
+const FLAG_WRITABLE_CACHED: u8 = 2;
+
+/// All frames, their reference counts and the free ones.
+///
+/// # Invariants
+/// - a frame with count 0 is either never used (`>= fresh`) or on the free list, exactly once;
+/// - frames never used are all zero.
+#[derive(Debug)]
+pub struct PhysicalMemory {
+    base: NonNull<u8>,
+    total: u32,
+    counts: Vec<u32>,
+    flags: Vec<u8>,
+    free: Vec<u32>,
+    fresh: u32,
+    code_writes: Vec<FrameNumber>,
+    code_marks: u64,
+}
+
+impl PhysicalMemory {
+    /// Reserves physical memory of `size_bytes`, rounded down to whole frames.
+    ///
+    /// # Errors
+    /// The host's error if the address range cannot be reserved; `size_bytes` must hold at least one frame and at most
+    /// 2^32 - 1 of them (`InvalidInput` otherwise).
+    pub fn new(size_bytes: u64) -> std::io::Result<PhysicalMemory> {
+        let invalid = || std::io::Error::from(std::io::ErrorKind::InvalidInput);
+        let total = u32::try_from(size_bytes >> FRAME_SHIFT).map_err(|_| invalid())?;
+        if total == 0 {
+            return Err(invalid());
+        }
+        let length = (total as usize) << FRAME_SHIFT;
+        // SAFETY: a new private anonymous mapping at an address of the host's choice aliases nothing.
+        let address = unsafe {
+            mmap_anonymous(
+                std::ptr::null_mut(),
+                length,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE | MapFlags::NORESERVE,
+            )?
+        };
+        // SAFETY: the range is the mapping just made. Huge pages are a wish: without them only speed differs.
+        let _ = unsafe { madvise(address, length, Advice::LinuxHugepage) };
+        Ok(PhysicalMemory {
+            base: NonNull::new(address.cast()).ok_or_else(invalid)?,
+            total,
+            counts: vec![0; total as usize],
+            flags: vec![0; total as usize],
+            free: Vec::new(),
+            fresh: 0,
+            code_writes: Vec::new(),
+            code_marks: 0,
+        })
+    }
+
+    /// How many frames there are.
+    pub fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// How many frames have no reference.
+    pub fn available(&self) -> u32 {
+        self.total - self.fresh + self.free.len() as u32
+    }
+
+    /// Takes a frame with unspecified contents; its count is 1.
+    ///
+    /// # Errors
+    /// [`OutOfFrames`] if all are in use.
+    pub fn allocate(&mut self) -> Result<FrameNumber, OutOfFrames> {
+        Ok(self.take()?.0)
+    }
+
+    /// Takes a frame of zeroes; its count is 1.
+    ///
+    /// # Errors
+    /// [`OutOfFrames`] if all are in use.
+    pub fn allocate_zeroed(&mut self) -> Result<FrameNumber, OutOfFrames> {
+        let (frame, zero) = self.take()?;
+        if !zero {
+            self.bytes_mut(frame).fill(0);
+        }
+        Ok(frame)
+    }
+
+    /// A frame with count 1, and whether it is known to be zero.
+    fn take(&mut self) -> Result<(FrameNumber, bool), OutOfFrames> {
+        let (number, zero) = match self.free.pop() {
+            Some(number) => (number, false),
+            None if self.fresh < self.total => {
+                self.fresh += 1;
+                (self.fresh - 1, true)
+            }
+            None => return Err(OutOfFrames),
+        };
+        assert_eq!(self.counts[number as usize], 0, "a free frame has no references");
+        self.counts[number as usize] = 1;
+        Ok((FrameNumber(number), zero))
+    }
+
+    /// Adds a reference to a frame in use.
+    pub fn retain(&mut self, frame: FrameNumber) {
+        let count = &mut self.counts[frame.0 as usize];
+        assert!(*count > 0, "only a frame in use can be shared");
+        *count += 1;
+    }
+
+    /// Drops a reference; the frame is free when the last is gone.
+    pub fn release(&mut self, frame: FrameNumber) {
+        let count = &mut self.counts[frame.0 as usize];
+        assert!(*count > 0, "a reference is dropped once");
+        *count -= 1;
+        if *count == 0 {
+            // What was translated from the old contents must not meet the new ones.
+            self.note_write(frame);
+            self.free.push(frame.0);
+        }
+    }
+
+    /// How many references the frame has.
+    pub fn count(&self, frame: FrameNumber) -> u32 {
+        self.counts[frame.0 as usize]
+    }
+
+    /// The frame's bytes.
+    pub fn bytes(&self, frame: FrameNumber) -> &[u8; FRAME_SIZE] {
+        assert!(frame.0 < self.total, "the frame exists");
+        // SAFETY: the frame lies inside the mapping made in `new` (asserted above), is always initialised (the host
+        // maps zeroes), and `&self` excludes writers: translated code runs only while `Processor::run` holds `&mut`.
+        unsafe { &*self.base.as_ptr().add((frame.0 as usize) << FRAME_SHIFT).cast() }
+    }
+
+    /// The frame's bytes, to be changed. Tells the processor if it had translated them.
+    pub fn bytes_mut(&mut self, frame: FrameNumber) -> &mut [u8; FRAME_SIZE] {
+        assert!(frame.0 < self.total, "the frame exists");
+        self.note_write(frame);
+        // SAFETY: as in `bytes`; `&mut self` excludes every other reader and writer.
+        unsafe { &mut *self.base.as_ptr().add((frame.0 as usize) << FRAME_SHIFT).cast() }
+    }
+
+    /// Copies a whole frame.
+    pub fn copy(&mut self, from: FrameNumber, to: FrameNumber) {
+        assert_ne!(from, to, "a frame is not copied onto itself");
+        assert!(from.0 < self.total && to.0 < self.total, "both frames exist");
+        self.note_write(to);
+        // SAFETY: two different frames inside the mapping made in `new` do not overlap (both asserted above).
+        unsafe {
+            let base = self.base.as_ptr();
+            let source = base.add((from.0 as usize) << FRAME_SHIFT);
+            std::ptr::copy_nonoverlapping(source, base.add((to.0 as usize) << FRAME_SHIFT), FRAME_SIZE);
+        }
+    }
+
+    /// The `index`-th of the frame's 512 eight-byte words, as page tables use them.
+    #[inline]
+    pub fn word(&self, frame: FrameNumber, index: usize) -> u64 {
+        assert!(frame.0 < self.total && index < FRAME_SIZE / 8, "the word exists");
+        // SAFETY: the word lies inside the mapping and is aligned (asserted above); exclusion as in `bytes`.
+        unsafe { *self.base.as_ptr().add((frame.0 as usize) << FRAME_SHIFT).cast::<u64>().add(index) }
+    }
+
+    /// Sets the `index`-th of the frame's 512 eight-byte words. For page tables: never reported as a write to code.
+    #[inline]
+    pub fn set_word(&mut self, frame: FrameNumber, index: usize, value: u64) {
+        assert!(frame.0 < self.total && index < FRAME_SIZE / 8, "the word exists");
+        // SAFETY: as in `word`; `&mut self` excludes every other reader and writer.
+        unsafe { *self.base.as_ptr().add((frame.0 as usize) << FRAME_SHIFT).cast::<u64>().add(index) = value }
+    }
+
+    /// The host address of frame 0, for processors that run guest code natively. Frames follow one another.
+    pub fn host_base(&self) -> u64 {
+        self.base.as_ptr() as u64
+    }
+
+    /// Says that a processor has translated code from this frame. Writes through [`Self::bytes_mut`] and write
+    /// accesses through [`crate::mmu::translate`] are reported by [`Self::take_code_writes`] from now on; what TLBs
+    /// permitted before is taken back by [`crate::Tlb::revoke_writes_to_code`].
+    pub fn mark_code(&mut self, frame: FrameNumber) {
+        let flags = &mut self.flags[frame.0 as usize];
+        if *flags & FLAG_WRITABLE_CACHED != 0 {
+            self.code_marks += 1;
+        }
+        *flags = *flags & !FLAG_WRITABLE_CACHED | FLAG_CODE;
+    }
+
+    /// How often a frame became code that some TLB may permit to write.
+    pub fn code_marks(&self) -> u64 {
+        self.code_marks
+    }
+
+    /// Whether a processor has translated code from this frame since it was last written.
+    pub fn is_code(&self, frame: FrameNumber) -> bool {
+        self.flags[frame.0 as usize] & FLAG_CODE != 0
+    }
+
+    /// Records that the frame's bytes change (or are about to). Takes the code mark away.
+    pub fn note_write(&mut self, frame: FrameNumber) {
+        let flags = &mut self.flags[frame.0 as usize];
+        if *flags & FLAG_CODE != 0 {
+            *flags &= !FLAG_CODE;
+            self.code_writes.push(frame);
+        }
+    }
+
+    /// Records that a TLB caches a writable entry for the frame.
+    pub(crate) fn note_writable_cached(&mut self, frame: FrameNumber) {
+        self.flags[frame.0 as usize] |= FLAG_WRITABLE_CACHED;
+    }
+
+    /// Whether any code frame was written since the last [`Self::take_code_writes`].
+    #[inline]
+    pub fn has_code_writes(&self) -> bool {
+        !self.code_writes.is_empty()
+    }
+
+    /// The code frames written since the last call, in order. The processor forgets what it translated from them.
+    pub fn take_code_writes(&mut self) -> Vec<FrameNumber> {
+        std::mem::take(&mut self.code_writes)
+    }
+}
+
+impl Drop for PhysicalMemory {
+    fn drop(&mut self) {
+        // SAFETY: unmaps exactly the mapping made in `new`; no reference into it outlives `self`.
+        let _ = unsafe { munmap(self.base.as_ptr().cast::<c_void>(), (self.total as usize) << FRAME_SHIFT) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_released_frame_is_zeroed_before_it_is_handed_out_as_zero() {
+        let mut memory = PhysicalMemory::new(2 * FRAME_SIZE as u64).unwrap();
+        let frame = memory.allocate_zeroed().unwrap();
+        memory.bytes_mut(frame)[7] = 9;
+        memory.release(frame);
+        let again = memory.allocate_zeroed().unwrap();
+        assert_eq!(again, frame);
+        assert!(memory.bytes(again).iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn memory_runs_out_and_comes_back() {
+        let mut memory = PhysicalMemory::new(2 * FRAME_SIZE as u64).unwrap();
+        let first = memory.allocate().unwrap();
+        memory.allocate().unwrap();
+        assert_eq!(memory.allocate(), Err(OutOfFrames));
+        memory.retain(first);
+        memory.release(first);
+        assert_eq!(memory.available(), 0);
+        memory.release(first);
+        assert_eq!(memory.available(), 1);
+    }
+
+    #[test]
+    fn a_write_to_a_code_frame_is_reported_once() {
+        let mut memory = PhysicalMemory::new(FRAME_SIZE as u64).unwrap();
+        let frame = memory.allocate().unwrap();
+        memory.mark_code(frame);
+        memory.bytes_mut(frame)[0] = 1;
+        memory.bytes_mut(frame)[1] = 1;
+        assert_eq!(memory.take_code_writes(), [frame]);
+        assert!(!memory.is_code(frame));
+    }
+}
