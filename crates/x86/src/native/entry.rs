@@ -1,0 +1,189 @@
+//! The way into translated code and back.
+
+use super::{ExecutableMemory, context, fault};
+use machine::registers::ExtendedState;
+use machine::tlb::BLOCK_WORDS;
+use std::arch::{asm, global_asm};
+use std::cell::Cell;
+
+const YMM: usize = std::mem::offset_of!(ExtendedState, ymm);
+const MXCSR: usize = std::mem::offset_of!(ExtendedState, mxcsr);
+
+// Exchanges all registers. Translated code returns by a jump to `belljar_x86_exit`; a fault handler makes it do so.
+global_asm!(
+    ".globl belljar_x86_enter",
+    ".globl belljar_x86_exit",
+    ".p2align 6",
+    "belljar_x86_enter:",
+    "push rbp",
+    "push rbx",
+    "push r12",
+    "push r13",
+    "push r14",
+    "push r15",
+    "push qword ptr gs:[{rflags}]",
+    "mov rax, gs:[{extended}]",
+    "vmovups ymm0, [rax + {ymm}]",
+    "vmovups ymm1, [rax + {ymm} + 0x20]",
+    "vmovups ymm2, [rax + {ymm} + 0x40]",
+    "vmovups ymm3, [rax + {ymm} + 0x60]",
+    "vmovups ymm4, [rax + {ymm} + 0x80]",
+    "vmovups ymm5, [rax + {ymm} + 0xa0]",
+    "vmovups ymm6, [rax + {ymm} + 0xc0]",
+    "vmovups ymm7, [rax + {ymm} + 0xe0]",
+    "vmovups ymm8, [rax + {ymm} + 0x100]",
+    "vmovups ymm9, [rax + {ymm} + 0x120]",
+    "vmovups ymm10, [rax + {ymm} + 0x140]",
+    "vmovups ymm11, [rax + {ymm} + 0x160]",
+    "vmovups ymm12, [rax + {ymm} + 0x180]",
+    "vmovups ymm13, [rax + {ymm} + 0x1a0]",
+    "vmovups ymm14, [rax + {ymm} + 0x1c0]",
+    "vmovups ymm15, [rax + {ymm} + 0x1e0]",
+    "ldmxcsr [rax + {mxcsr}]",
+    "popfq",
+    "mov gs:[{host_rsp}], rsp",
+    "mov rax, gs:[{general}]",
+    "mov rcx, gs:[{general} + 0x08]",
+    "mov rdx, gs:[{general} + 0x10]",
+    "mov rbx, gs:[{general} + 0x18]",
+    "mov rsp, gs:[{general} + 0x20]",
+    "mov rbp, gs:[{general} + 0x28]",
+    "mov rsi, gs:[{general} + 0x30]",
+    "mov rdi, gs:[{general} + 0x38]",
+    "mov r8, gs:[{general} + 0x40]",
+    "mov r9, gs:[{general} + 0x48]",
+    "mov r10, gs:[{general} + 0x50]",
+    "mov r11, gs:[{general} + 0x58]",
+    "mov r12, gs:[{general} + 0x60]",
+    "mov r13, gs:[{budget}]",
+    "mov r14, gs:[{scratch_14}]",
+    "mov r15, gs:[{scratch_15}]",
+    "jmp qword ptr gs:[{target}]",
+    ".p2align 6",
+    "belljar_x86_exit:",
+    "mov gs:[{general}], rax",
+    "mov gs:[{general} + 0x08], rcx",
+    "mov gs:[{general} + 0x10], rdx",
+    "mov gs:[{general} + 0x18], rbx",
+    "mov gs:[{general} + 0x20], rsp",
+    "mov gs:[{general} + 0x28], rbp",
+    "mov gs:[{general} + 0x30], rsi",
+    "mov gs:[{general} + 0x38], rdi",
+    "mov gs:[{general} + 0x40], r8",
+    "mov gs:[{general} + 0x48], r9",
+    "mov gs:[{general} + 0x50], r10",
+    "mov gs:[{general} + 0x58], r11",
+    "mov gs:[{general} + 0x60], r12",
+    "mov gs:[{budget}], r13",
+    "mov gs:[{scratch_14}], r14",
+    "mov gs:[{scratch_15}], r15",
+    "mov rsp, gs:[{host_rsp}]",
+    "pushfq",
+    "pop qword ptr gs:[{rflags}]",
+    "cld",
+    "mov rax, gs:[{extended}]",
+    "vmovups [rax + {ymm}], ymm0",
+    "vmovups [rax + {ymm} + 0x20], ymm1",
+    "vmovups [rax + {ymm} + 0x40], ymm2",
+    "vmovups [rax + {ymm} + 0x60], ymm3",
+    "vmovups [rax + {ymm} + 0x80], ymm4",
+    "vmovups [rax + {ymm} + 0xa0], ymm5",
+    "vmovups [rax + {ymm} + 0xc0], ymm6",
+    "vmovups [rax + {ymm} + 0xe0], ymm7",
+    "vmovups [rax + {ymm} + 0x100], ymm8",
+    "vmovups [rax + {ymm} + 0x120], ymm9",
+    "vmovups [rax + {ymm} + 0x140], ymm10",
+    "vmovups [rax + {ymm} + 0x160], ymm11",
+    "vmovups [rax + {ymm} + 0x180], ymm12",
+    "vmovups [rax + {ymm} + 0x1a0], ymm13",
+    "vmovups [rax + {ymm} + 0x1c0], ymm14",
+    "vmovups [rax + {ymm} + 0x1e0], ymm15",
+    "stmxcsr [rax + {mxcsr}]",
+    "ldmxcsr gs:[{host_mxcsr}]",
+    "vzeroupper",
+    "pop r15",
+    "pop r14",
+    "pop r13",
+    "pop r12",
+    "pop rbx",
+    "pop rbp",
+    "ret",
+    rflags = const context::displacement(context::RFLAGS),
+    extended = const context::displacement(context::EXTENDED),
+    host_rsp = const context::displacement(context::HOST_RSP),
+    host_mxcsr = const context::displacement(context::HOST_MXCSR),
+    general = const context::displacement(context::GENERAL),
+    budget = const context::displacement(context::BUDGET),
+    scratch_14 = const context::displacement(context::SCRATCH_14),
+    scratch_15 = const context::displacement(context::SCRATCH_15),
+    target = const context::displacement(context::TARGET),
+    ymm = const YMM,
+    mxcsr = const MXCSR,
+);
+
+unsafe extern "sysv64" {
+    fn belljar_x86_enter();
+    fn belljar_x86_exit();
+}
+
+/// Where translated code jumps to in order to come back, `context::EXIT` set.
+pub fn exit_address() -> u64 {
+    belljar_x86_exit as *const () as u64
+}
+
+/// Makes sure that this host processor and this process can run translated code: the instructions are there, and
+/// host faults reach the handler.
+///
+/// # Errors
+/// `Unsupported` if the host's processor is not an x86-64-v3; the host's error if the handlers cannot be installed.
+pub fn prepare() -> std::io::Result<()> {
+    macro_rules! have {
+        ($($feature:tt),*) => { $(std::is_x86_feature_detected!($feature))&&* };
+    }
+    if !have!("avx2", "bmi1", "bmi2", "fma", "f16c", "lzcnt", "movbe", "popcnt", "sse4.2", "cmpxchg16b", "xsave") {
+        let message = "the processor lacks instructions of x86-64-v3 (AVX2, BMI2, FMA, ...)";
+        return Err(std::io::Error::new(std::io::ErrorKind::Unsupported, message));
+    }
+    fault::install()
+}
+
+thread_local! {
+    /// What this thread's gs base is, as far as it was set here. The host's own code does not use gs.
+    static GS_BASE: Cell<u64> = const { Cell::new(0) };
+}
+
+fn set_gs_base(base: u64) {
+    if GS_BASE.get() == base {
+        return;
+    }
+    if fault::has_fsgsbase() {
+        // SAFETY: the host's auxiliary vector permits the instruction; neither Rust nor libc uses gs on x86-64.
+        unsafe { asm!("wrgsbase {}", in(reg) base, options(nostack, preserves_flags)) };
+    } else {
+        const ARCH_SET_GS: i64 = 0x1001;
+        // SAFETY: arch_prctl(2) sets a register that neither Rust nor libc uses; a canonical base cannot fail.
+        unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, base) };
+    }
+    GS_BASE.set(base);
+}
+
+/// Runs translated code from `code` until it jumps to [`exit_address`] or faults.
+///
+/// On entry and exit the guest's registers are in `block` (laid out in [`context`], constants set) and in the `ymm` and
+/// `mxcsr` of `extended`; `mxcsr` must have no reserved bits. x87 is left alone.
+pub fn enter(memory: &ExecutableMemory, block: &mut [u64], extended: &mut ExtendedState, code: u64) {
+    assert!(memory.range().contains(&code), "only translated code is entered");
+    assert!(block.len() == BLOCK_WORDS && extended.mxcsr <= 0xffff, "the context is a TLB block");
+    block[context::EXTENDED] = std::ptr::from_mut(extended) as u64;
+    block[context::TARGET] = code;
+    block[context::RFLAGS] = block[context::RFLAGS] & context::NATIVE_FLAGS | 2;
+    set_gs_base(block.as_mut_ptr() as u64);
+    fault::begin(memory.range(), block.as_mut_ptr());
+    // SAFETY: `code` lies in executable memory, filled only with what the emitter wrote: it reaches memory through gs
+    // (the block, borrowed mutably here), through TLB entries (frames, which `Processor::run` holds mutably) and
+    // through the bounce buffer, and ends with a jump to `belljar_x86_exit`, which restores the stack and every
+    // callee-saved register. A fault in it lands there as well. Vectors go to `extended`, borrowed mutably.
+    // The stack is used, all caller-saved registers are declared; the upper halves of vectors are zeroed.
+    unsafe { asm!("call {}", sym belljar_x86_enter, clobber_abi("sysv64")) };
+    fault::end();
+}

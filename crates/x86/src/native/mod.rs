@@ -1,0 +1,18 @@
+//! Everything `unsafe` of the processor: executable memory, entry into translated code and the way back, host faults.
+//!
+//! While translated code runs, the host's registers hold the guest's, the host's `gs` base is the address of the
+//! address space's TLB block, whose first words are laid out in [`context`], and the host's stack pointer is the
+//! guest's: no host code may run on it, so signal handlers use the alternate stack.
+
+pub mod context;
+mod entry;
+mod fault;
+mod memory;
+mod x87;
+
+pub use entry::{enter, exit_address, prepare};
+pub use memory::{Area, CodeMemoryFull, ExecutableMemory};
+pub use x87::{load_x87, save_x87};
+
+#[cfg(test)]
+mod tests;
