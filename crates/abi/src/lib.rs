@@ -1,2 +1,12 @@
-//! Placeholder.
+//! Linux's numbers and C structures for x86-64, one file a topic. No behaviour.
+//!
+//! Structures cross the boundary byte by byte through [`Wire`], so that padding is always written and no `unsafe` is
+//! needed.
 #![forbid(unsafe_code)]
+
+pub mod errno;
+pub mod syscall_names;
+pub mod wire;
+
+pub use errno::{Errno, Error};
+pub use wire::Wire;

@@ -224,10 +224,7 @@ mod tests {
                 let entry = Entry::new(FrameNumber(step as u32), Entry::USER);
                 assert_eq!(table.set(&mut memory, page, entry).unwrap(), model.insert(page, entry).unwrap_or_default());
             } else {
-                assert_eq!(
-                    table.replace(&mut memory, page, Entry::NONE),
-                    model.remove(&page).unwrap_or_default()
-                );
+                assert_eq!(table.replace(&mut memory, page, Entry::NONE), model.remove(&page).unwrap_or_default());
             }
             assert_eq!(table.entry(&memory, page), model.get(&page).copied().unwrap_or_default());
         }

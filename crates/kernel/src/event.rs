@@ -1,0 +1,160 @@
+//! What happened, as facts. Readers (statistics, strace, the hash) live above; nothing here is kept for their sake.
+
+use crate::clock::Instant;
+use crate::process::{Process, Thread};
+use crate::table::Id;
+use crate::wait::{Wait, WaitKey};
+use abi::Error;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A thread entered the kernel.
+    SyscallEntered {
+        /// The number in rax.
+        number: u64,
+        /// rdi, rsi, rdx, r10, r8, r9.
+        arguments: [u64; 6],
+    },
+    /// A system call ended and the thread goes on.
+    SyscallLeft {
+        /// The number it was entered with.
+        number: u64,
+        /// What rax gets, or why it failed.
+        result: Result<u64, Error>,
+    },
+    /// A call that belljar does not have was answered with `ENOSYS`, or a part of one with its own error.
+    Unsupported {
+        /// The system call.
+        number: u64,
+        /// What of it is missing; the whole call if empty.
+        what: &'static str,
+    },
+    /// An instruction that belljar does not have raised `SIGILL`.
+    UnsupportedInstruction {
+        /// Where.
+        address: u64,
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// Disassembled, if it could be decoded.
+        text: String,
+    },
+    /// The thread's call went to sleep.
+    Blocked(Wait),
+    /// A thread was woken by a change.
+    Woken {
+        /// Who.
+        thread: Id<Thread>,
+        /// The change.
+        key: WaitKey,
+    },
+    /// A process was made.
+    ProcessStarted {
+        /// It.
+        process: Id<Process>,
+        /// Its number.
+        pid: i32,
+        /// Its parent's number, 0 for the first.
+        parent: i32,
+    },
+    /// A thread was made; a process's first thread too.
+    ThreadStarted {
+        /// Its number.
+        tid: i32,
+        /// Its process.
+        process: Id<Process>,
+    },
+    /// A process runs another program.
+    Executed {
+        /// The file.
+        path: Vec<u8>,
+        /// Its arguments.
+        arguments: Vec<Vec<u8>>,
+    },
+    /// A thread ended.
+    ThreadEnded {
+        /// Its number.
+        tid: i32,
+    },
+    /// A process ended; it may stay as a zombie.
+    ProcessEnded {
+        /// It.
+        process: Id<Process>,
+        /// Its number.
+        pid: i32,
+        /// As wait(2) encodes it.
+        status: i32,
+    },
+    /// A signal was sent to a process or thread.
+    SignalSent {
+        /// Its number.
+        signal: i32,
+        /// The receiving process or thread.
+        to: i32,
+    },
+    /// A signal took effect on the thread: a handler, a stop, or death.
+    SignalDelivered {
+        /// Its number.
+        signal: i32,
+    },
+    /// A page fault was served.
+    PageFault {
+        /// The page's address.
+        page: u64,
+        /// How.
+        kind: FaultKind,
+    },
+    /// Bytes went into a pipe.
+    PipeWrote {
+        /// Which.
+        pipe: Id<crate::ipc::pipe::Pipe>,
+        /// How many.
+        bytes: usize,
+    },
+    /// Bytes came out of a pipe.
+    PipeRead {
+        /// Which.
+        pipe: Id<crate::ipc::pipe::Pipe>,
+        /// How many.
+        bytes: usize,
+    },
+    /// Bytes went to the host's standard output or error.
+    Output {
+        /// 1 or 2.
+        stream: u8,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// Bytes came from the host's standard input.
+    Input(Vec<u8>),
+}
+
+/// How a page fault was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// A new frame of zeroes.
+    ZeroFill,
+    /// The zero page, shared, for a read.
+    ZeroPage,
+    /// A page of a file that was in memory.
+    FileMinor,
+    /// A page of a file that had to be read from the host.
+    FileMajor,
+    /// A shared page was copied for a write.
+    CopyOnWrite,
+    /// A page was already private, and became writable.
+    Reuse,
+    /// No area permits the access: a signal.
+    Invalid,
+}
+
+/// An event with its time and author.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Record {
+    /// When.
+    pub at: Instant,
+    /// The number of the thread that did it; 0 for the kernel itself.
+    pub tid: i32,
+    /// What.
+    pub event: Event,
+}

@@ -1,0 +1,48 @@
+//! Open file descriptions, open(2): what descriptors refer to; shared by dup and fork, counted.
+
+use crate::fs::Inode;
+use crate::ipc::pipe::Pipe;
+use crate::ports::Stream;
+use crate::table::Id;
+use crate::time::timerfd::TimerFd;
+use crate::wait::WaitKey;
+
+/// An open file.
+///
+/// # Invariants
+/// - `references` = descriptors + operations + messages in flight + mappings that name it.
+#[derive(Clone, Debug)]
+pub struct FileDescription {
+    /// What is open.
+    pub object: FileObject,
+    /// Access mode and status flags, open(2): O_RDONLY.., O_APPEND, O_NONBLOCK, ...
+    pub flags: u32,
+    /// Where the next read or write begins.
+    pub offset: u64,
+    /// Who holds it.
+    pub references: u32,
+}
+
+/// What can be open. A closed set: adding a kind shows every place that must decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileObject {
+    /// A file or directory, or any inode opened with O_PATH.
+    Inode(Id<Inode>),
+    /// One of the host's standard streams.
+    Stream(Stream),
+    /// The read end of a pipe.
+    PipeReader(Id<Pipe>),
+    /// The write end of a pipe.
+    PipeWriter(Id<Pipe>),
+    /// A timer, timerfd_create(2).
+    TimerFd(Id<TimerFd>),
+}
+
+/// What an attempt to move bytes gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transfer {
+    /// So many bytes moved, 0 at the end of the file.
+    Done(usize),
+    /// None now; any of these changes may help. `O_NONBLOCK` makes it `EAGAIN`, otherwise the call sleeps.
+    WouldBlock(Vec<WaitKey>),
+}

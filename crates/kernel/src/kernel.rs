@@ -1,0 +1,167 @@
+//! [`Kernel`]: every table, nothing else.
+
+use crate::clock::{Alarm, Clock};
+use crate::event::{Event, Record};
+use crate::fs::{FdTable, FileDescription, FsContext, Vfs};
+use crate::ipc::pipe::Pipe;
+use crate::mm::AddressSpace;
+use crate::process::{Pids, Process, Thread, ThreadState};
+use crate::sched::Scheduler;
+use crate::signal::SignalActions;
+use crate::table::{Id, Table};
+use crate::time::timerfd::TimerFd;
+use crate::wait::{WaitKey, Waits};
+use machine::{PagingScheme, PhysicalMemory};
+
+/// What the guest is told about its machine; fixed for a run.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// uname(2) `nodename`.
+    pub host_name: Vec<u8>,
+    /// Processors that the guest sees.
+    pub cpus: u32,
+    /// How addresses split.
+    pub paging: PagingScheme,
+    /// Nanoseconds since 1970 at the start of the run.
+    pub real_start_ns: u64,
+    /// Who runs: the host's user and groups.
+    pub uid: u32,
+    /// See `uid`.
+    pub gid: u32,
+    /// See `uid`.
+    pub groups: Vec<u32>,
+}
+
+/// A whole machine's state but for its registers in use. Plain data.
+#[derive(Debug)]
+pub struct Kernel {
+    /// Fixed for the run.
+    pub configuration: Configuration,
+    /// Frames.
+    pub memory: PhysicalMemory,
+    /// Time and timers.
+    pub clock: Clock,
+    /// Who runs next.
+    pub scheduler: Scheduler,
+    /// Who sleeps on what.
+    pub waits: Waits,
+    /// Numbers of processes, threads, groups and sessions.
+    pub pids: Pids,
+    /// Resources.
+    pub processes: Table<Process>,
+    /// What the scheduler runs.
+    pub threads: Table<Thread>,
+    /// Address spaces, shared by `CLONE_VM`.
+    pub spaces: Table<AddressSpace>,
+    /// Signal dispositions, shared by `CLONE_SIGHAND`.
+    pub actions: Table<SignalActions>,
+    /// Descriptor tables, shared by `CLONE_FILES`.
+    pub fd_tables: Table<FdTable>,
+    /// Working directories and the like, shared by `CLONE_FS`.
+    pub fs_contexts: Table<FsContext>,
+    /// Open file descriptions.
+    pub files: Table<FileDescription>,
+    /// Inodes, mounts and names.
+    pub vfs: Vfs,
+    /// Pipes and the pipes inside FIFOs.
+    pub pipes: Table<Pipe>,
+    /// timerfd_create(2).
+    pub timer_fds: Table<TimerFd>,
+    outbox: Vec<Record>,
+}
+
+impl Kernel {
+    /// A machine with memory and nothing else.
+    pub fn new(configuration: Configuration, memory: PhysicalMemory) -> Kernel {
+        Kernel {
+            memory,
+            clock: Clock::new(configuration.real_start_ns),
+            configuration,
+            scheduler: Scheduler::default(),
+            waits: Waits::default(),
+            pids: Pids::default(),
+            processes: Table::default(),
+            threads: Table::default(),
+            spaces: Table::default(),
+            actions: Table::default(),
+            fd_tables: Table::default(),
+            fs_contexts: Table::default(),
+            files: Table::default(),
+            vfs: Vfs::default(),
+            pipes: Table::default(),
+            timer_fds: Table::default(),
+            outbox: Vec::new(),
+        }
+    }
+
+    /// Says what happened, on behalf of the running thread.
+    #[inline]
+    pub fn emit(&mut self, event: Event) {
+        let tid = match self.scheduler.current() {
+            Some(thread) => self.threads.get(thread).map_or(0, |thread| thread.tid),
+            None => 0,
+        };
+        self.outbox.push(Record { at: self.clock.now(), tid, event });
+    }
+
+    /// What happened since the last call, in order.
+    pub fn take_records(&mut self, into: &mut Vec<Record>) {
+        into.clear();
+        std::mem::swap(&mut self.outbox, into);
+    }
+
+    /// Whether [`Kernel::take_records`] would give any.
+    #[inline]
+    pub fn has_records(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Makes every waiter on `key` runnable, in the order in which they came.
+    pub fn wake(&mut self, key: WaitKey) {
+        if !self.waits.any(key) {
+            return;
+        }
+        for thread in self.waits.on(key) {
+            self.emit(Event::Woken { thread, key });
+            self.unblock(thread);
+        }
+    }
+
+    /// Takes a blocked thread out of its sleep; its operation is stepped again when it runs. No effect on others.
+    pub fn unblock(&mut self, thread: Id<Thread>) {
+        let Some(sleeper) = self.threads.get_mut(thread) else { return };
+        let ThreadState::Blocked(wait) = &mut sleeper.state else { return };
+        wait.keys.clear();
+        sleeper.state = ThreadState::Runnable;
+        if let Some(timer) = sleeper.deadline_timer.take() {
+            self.clock.cancel(timer);
+        }
+        self.waits.cancel(thread);
+        self.make_ready(thread);
+    }
+
+    /// Lists a thread as ready to run, if it is runnable, not stopped, and neither running nor listed already.
+    pub fn make_ready(&mut self, thread: Id<Thread>) {
+        let candidate = &self.threads[thread];
+        if candidate.state == ThreadState::Runnable && !self.processes[candidate.process].stopped {
+            self.scheduler.enqueue(thread);
+        }
+    }
+
+    /// Serves all timers that have expired. The run loop calls it whenever time has passed.
+    pub fn expire_timers(&mut self) {
+        while let Some(alarm) = self.clock.take_expired() {
+            match alarm {
+                Alarm::Deadline(thread) => {
+                    if let Some(sleeper) = self.threads.get_mut(thread) {
+                        sleeper.deadline_timer = None;
+                        self.unblock(thread);
+                    }
+                }
+                Alarm::RealInterval(process) => crate::time::itimer::expired(self, process),
+                Alarm::PosixTimer(process, id) => crate::time::posix_timer::expired(self, process, id),
+                Alarm::TimerFd(timer) => crate::time::timerfd::expired(self, timer),
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Who may run: the queue from which the chooser picks. Classes, priorities and affinity are kept per thread; what
+//! they change about the order is decided here.
+
+use crate::process::Thread;
+use crate::table::Id;
+use std::collections::{BTreeSet, VecDeque};
+
+/// The threads that are ready, in order of arrival, and the one that runs.
+///
+/// # Invariants
+/// - `listed` holds exactly the members of `queue`;
+/// - the running thread is not in the queue.
+#[derive(Clone, Debug, Default)]
+pub struct Scheduler {
+    queue: VecDeque<Id<Thread>>,
+    listed: BTreeSet<Id<Thread>>,
+    current: Option<Id<Thread>>,
+    yielded: bool,
+}
+
+impl Scheduler {
+    /// The threads that are ready.
+    pub fn queue(&self) -> &VecDeque<Id<Thread>> {
+        &self.queue
+    }
+
+    /// The thread on whose behalf the kernel works.
+    #[inline]
+    pub fn current(&self) -> Option<Id<Thread>> {
+        self.current
+    }
+
+    /// Puts a thread at the end of the queue, unless it is there already or runs.
+    pub(crate) fn enqueue(&mut self, thread: Id<Thread>) {
+        if self.current != Some(thread) && self.listed.insert(thread) {
+            self.queue.push_back(thread);
+        }
+    }
+
+    /// Takes a thread out of the queue: it was stopped, or ended.
+    pub(crate) fn forget(&mut self, thread: Id<Thread>) {
+        if self.listed.remove(&thread) {
+            self.queue.retain(|listed| *listed != thread);
+        }
+    }
+
+    /// Lets the `index`-th thread of the queue run.
+    pub fn start(&mut self, index: usize) -> Id<Thread> {
+        assert!(self.current.is_none(), "one thread runs at a time");
+        let thread = self.queue.remove(index).expect("the chooser picks a member of the queue");
+        self.listed.remove(&thread);
+        self.current = Some(thread);
+        self.yielded = false;
+        thread
+    }
+
+    /// Nobody runs any more. The caller makes the thread ready again if it is.
+    pub fn stop(&mut self) {
+        self.current = None;
+    }
+
+    /// sched_yield(2): ends the running thread's slice.
+    pub fn yield_now(&mut self) {
+        self.yielded = true;
+    }
+
+    /// Whether the running thread has given up its slice.
+    pub fn has_yielded(&self) -> bool {
+        self.yielded
+    }
+}

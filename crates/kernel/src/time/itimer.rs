@@ -1,0 +1,8 @@
+//! Interval timers, setitimer(2), and alarm(2).
+
+use crate::Kernel;
+use crate::process::Process;
+use crate::table::Id;
+
+/// `ITIMER_REAL` of a process has expired.
+pub fn expired(_kernel: &mut Kernel, _process: Id<Process>) {}

@@ -1,0 +1,231 @@
+//! Guest memory as the kernel touches it: an address is a claim until it is copied through the MMU.
+
+use crate::entry::Call;
+use crate::mm::{self, AddressSpace};
+use crate::table::Id;
+use abi::{Errno, Error, Wire};
+use machine::{Access, FrameNumber};
+use std::marker::PhantomData;
+
+/// Where the guest claims to have a `T`.
+pub struct UserPtr<T> {
+    address: u64,
+    marker: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for UserPtr<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for UserPtr<T> {}
+impl<T> std::fmt::Debug for UserPtr<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#x}", self.address)
+    }
+}
+impl<T> PartialEq for UserPtr<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
+}
+impl<T> Eq for UserPtr<T> {}
+impl<T> std::hash::Hash for UserPtr<T> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.address.hash(state);
+    }
+}
+
+impl<T> UserPtr<T> {
+    /// A claim.
+    pub fn new(address: u64) -> UserPtr<T> {
+        UserPtr { address, marker: PhantomData }
+    }
+    /// The address claimed.
+    pub fn address(self) -> u64 {
+        self.address
+    }
+    /// Whether it is the null pointer: "not given".
+    pub fn is_null(self) -> bool {
+        self.address == 0
+    }
+    /// The pointer, unless it is null.
+    pub fn given(self) -> Option<UserPtr<T>> {
+        (!self.is_null()).then_some(self)
+    }
+    /// The pointer `bytes` further.
+    pub fn byte_offset<U>(self, bytes: u64) -> UserPtr<U> {
+        UserPtr::new(self.address.wrapping_add(bytes))
+    }
+}
+
+/// Where the guest claims to have so many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UserSlice {
+    /// The first byte's address.
+    pub address: u64,
+    /// How many bytes.
+    pub length: u64,
+}
+
+impl UserSlice {
+    /// The part from `start` on, `length` bytes at most.
+    pub fn part(self, start: u64, length: u64) -> UserSlice {
+        let start = start.min(self.length);
+        UserSlice { address: self.address.wrapping_add(start), length: (self.length - start).min(length) }
+    }
+}
+
+/// Where the guest claims to have a string that ends with a zero byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UserCStr(pub u64);
+
+impl Call<'_> {
+    /// The address space of the calling process.
+    pub fn space(&self) -> Id<AddressSpace> {
+        self.kernel.processes[self.kernel.threads[self.thread].process].space
+    }
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// `EFAULT` if any of its bytes may not be read.
+    pub fn read<T: Wire>(&mut self, from: UserPtr<T>) -> Result<T, Error> {
+        let mut bytes = [0u8; 256];
+        if T::SIZE <= bytes.len() {
+            self.copy_in(from.address(), &mut bytes[..T::SIZE])?;
+            return Ok(T::read(&bytes[..T::SIZE]));
+        }
+        let mut bytes = vec![0; T::SIZE];
+        self.copy_in(from.address(), &mut bytes)?;
+        Ok(T::read(&bytes))
+    }
+
+    /// Writes a value.
+    ///
+    /// # Errors
+    /// `EFAULT` if any of its bytes may not be written; earlier pages may have been.
+    pub fn write<T: Wire>(&mut self, to: UserPtr<T>, value: &T) -> Result<(), Error> {
+        self.copy_out(to.address(), &value.to_bytes())
+    }
+
+    /// Writes a value unless the pointer is null.
+    ///
+    /// # Errors
+    /// As [`Call::write`].
+    pub fn write_if_given<T: Wire>(&mut self, to: UserPtr<T>, value: &T) -> Result<(), Error> {
+        if to.is_null() { Ok(()) } else { self.write(to, value) }
+    }
+
+    /// Reads `count` values that follow one another. The caller has bounded `count`.
+    ///
+    /// # Errors
+    /// `EFAULT` if any byte may not be read.
+    pub fn read_array<T: Wire>(&mut self, from: UserPtr<T>, count: usize) -> Result<Vec<T>, Error> {
+        let mut bytes = vec![0; T::SIZE * count];
+        self.copy_in(from.address(), &mut bytes)?;
+        Ok(bytes.chunks_exact(T::SIZE).map(T::read).collect())
+    }
+
+    /// Reads a string without its final zero byte.
+    ///
+    /// # Errors
+    /// `EFAULT` if it runs into memory that may not be read; `too_long` if no zero byte comes within `limit` bytes.
+    pub fn read_string(&mut self, from: UserCStr, limit: usize, too_long: Errno) -> Result<Vec<u8>, Error> {
+        let mut string = Vec::new();
+        loop {
+            let (frame, offset) = self.resolve(from.0.wrapping_add(string.len() as u64), Access::Read)?;
+            let rest = &self.kernel.memory.bytes(frame)[offset..];
+            match rest.iter().position(|byte| *byte == 0) {
+                Some(end) if string.len() + end < limit => {
+                    string.extend_from_slice(&rest[..end]);
+                    return Ok(string);
+                }
+                None if string.len() + rest.len() < limit => string.extend_from_slice(rest),
+                _ => return Err(too_long.because("the string is too long")),
+            }
+        }
+    }
+
+    /// Reads a path: at most `PATH_MAX` bytes with the zero byte.
+    ///
+    /// # Errors
+    /// `EFAULT`, `ENAMETOOLONG`.
+    pub fn read_path(&mut self, from: UserCStr) -> Result<Vec<u8>, Error> {
+        self.read_string(from, 4096, Errno::ENAMETOOLONG)
+    }
+
+    /// Copies guest bytes in. Faults are served as if the guest had made the access itself.
+    ///
+    /// # Errors
+    /// `EFAULT` if a byte may not be read; what came before it has been copied.
+    pub fn copy_in(&mut self, from: u64, bytes: &mut [u8]) -> Result<(), Error> {
+        self.copy_in_from(self.space(), from, bytes)
+    }
+
+    /// Copies bytes out to the guest. Faults are served as if the guest had made the access itself.
+    ///
+    /// # Errors
+    /// `EFAULT` if a byte may not be written; what came before it has been.
+    pub fn copy_out(&mut self, to: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.copy_out_to(self.space(), to, bytes)
+    }
+
+    /// Copies bytes in from any address space.
+    ///
+    /// # Errors
+    /// As [`Call::copy_in`].
+    pub fn copy_in_from(&mut self, space: Id<AddressSpace>, from: u64, bytes: &mut [u8]) -> Result<(), Error> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let (frame, offset) = self.resolve_in(space, from.wrapping_add(done as u64), Access::Read)?;
+            let take = (4096 - offset).min(bytes.len() - done);
+            bytes[done..done + take].copy_from_slice(&self.kernel.memory.bytes(frame)[offset..offset + take]);
+            done += take;
+        }
+        Ok(())
+    }
+
+    /// Copies bytes out to any address space.
+    ///
+    /// # Errors
+    /// As [`Call::copy_out`].
+    pub fn copy_out_to(&mut self, space: Id<AddressSpace>, to: u64, bytes: &[u8]) -> Result<(), Error> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let (frame, offset) = self.resolve_in(space, to.wrapping_add(done as u64), Access::Write)?;
+            let take = (4096 - offset).min(bytes.len() - done);
+            self.kernel.memory.bytes_mut(frame)[offset..offset + take].copy_from_slice(&bytes[done..done + take]);
+            done += take;
+        }
+        Ok(())
+    }
+
+    /// The frame behind a guest address, after serving the faults on the way. Good until the next change of mappings.
+    ///
+    /// # Errors
+    /// `EFAULT` if no area permits the access.
+    pub fn resolve(&mut self, address: u64, access: Access) -> Result<(FrameNumber, usize), Error> {
+        self.resolve_in(self.space(), address, access)
+    }
+
+    /// [`Call::resolve`] in any address space.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resolve_in(
+        &mut self,
+        space: Id<AddressSpace>,
+        address: u64,
+        access: Access,
+    ) -> Result<(FrameNumber, usize), Error> {
+        loop {
+            let area = &mut self.kernel.spaces[space];
+            match machine::mmu::translate(&mut self.kernel.memory, &mut area.table, &mut area.tlb, address, access) {
+                Ok(found) => return Ok(found),
+                Err(fault) => mm::fault::handle(self, space, fault)
+                    .map_err(|_| Errno::EFAULT.because("the address is not mapped for this access"))?,
+            }
+        }
+    }
+}
