@@ -1,2 +1,11 @@
-//! Placeholder.
+//! A machine in motion: the loop that runs a kernel's threads on a processor, and the ports that connect it with the
+//! host.
+//!
+//! [`choice`] decides what Linux leaves open, [`outside`] is the host,
+//! [`observer`]s read what happens, the [`journal`] hashes it.
 #![forbid(unsafe_code)]
+
+pub mod choice;
+pub mod journal;
+pub mod observer;
+pub mod outside;
