@@ -4,8 +4,11 @@
 //! needed.
 #![forbid(unsafe_code)]
 
+pub mod epoll;
 pub mod errno;
+pub mod poll;
 pub mod syscall_names;
+pub mod time;
 pub mod wire;
 
 pub use errno::{Errno, Error};

@@ -2,7 +2,9 @@
 
 use crate::clock::{Alarm, Clock};
 use crate::event::{Event, Record};
+use crate::fs::epoll::Epoll;
 use crate::fs::{FdTable, FileDescription, FsContext, Vfs};
+use crate::ipc::eventfd::EventFd;
 use crate::ipc::pipe::Pipe;
 use crate::mm::AddressSpace;
 use crate::process::{Pids, Process, Thread, ThreadState};
@@ -67,6 +69,10 @@ pub struct Kernel {
     pub pipes: Table<Pipe>,
     /// timerfd_create(2).
     pub timer_fds: Table<TimerFd>,
+    /// epoll_create(2).
+    pub epolls: Table<Epoll>,
+    /// eventfd(2).
+    pub event_fds: Table<EventFd>,
     outbox: Vec<Record>,
 }
 
@@ -90,6 +96,8 @@ impl Kernel {
             vfs: Vfs::default(),
             pipes: Table::default(),
             timer_fds: Table::default(),
+            epolls: Table::default(),
+            event_fds: Table::default(),
             outbox: Vec::new(),
         }
     }
@@ -116,14 +124,15 @@ impl Kernel {
         !self.outbox.is_empty()
     }
 
-    /// Makes every waiter on `key` runnable, in the order in which they came.
+    /// Makes every waiter on `key` runnable, in the order in which they came, and tells the epoll sets that watch it.
     pub fn wake(&mut self, key: WaitKey) {
-        if !self.waits.any(key) {
-            return;
-        }
-        for thread in self.waits.on(key) {
+        while let Some(thread) = self.waits.first(key) {
             self.emit(Event::Woken { thread, key });
             self.unblock(thread);
+            self.waits.cancel(thread);
+        }
+        if self.waits.has_watches() {
+            crate::fs::epoll::notice(self, key);
         }
     }
 

@@ -14,9 +14,20 @@ pub struct Id<T> {
 }
 
 impl<T> Id<T> {
+    /// Not after any other handle in the order of handles: where a range begins.
+    pub(crate) const FIRST: Id<T> = Id { index: 0, generation: 0, marker: PhantomData };
+
     /// A number for reports and for inode numbers of kernel objects: small, and reused after the object is gone.
     pub fn index(self) -> u32 {
         self.index
+    }
+}
+
+#[cfg(test)]
+impl<T> Id<T> {
+    /// A handle without a table, for tests of what only compares handles.
+    pub(crate) fn numbered(index: u32) -> Id<T> {
+        Id { index, generation: 0, marker: PhantomData }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::mm::{self, AddressSpace};
 use crate::table::Id;
 use abi::{Errno, Error, Wire};
 use machine::{Access, FrameNumber};
+use std::collections::VecDeque;
 use std::marker::PhantomData;
 
 /// Where the guest claims to have a `T`.
@@ -73,6 +74,85 @@ impl UserSlice {
     pub fn part(self, start: u64, length: u64) -> UserSlice {
         let start = start.min(self.length);
         UserSlice { address: self.address.wrapping_add(start), length: (self.length - start).min(length) }
+    }
+}
+
+/// Guest bytes in one piece or several, as readv(2) and writev(2) name them, and how far a transfer has come.
+///
+/// # Invariants
+/// - `remaining` is the sum of what the current piece and those behind it still hold; the current piece is not used up
+///   unless nothing remains.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UserBuffer {
+    current: UserSlice,
+    following: VecDeque<UserSlice>,
+    remaining: u64,
+}
+
+impl From<UserSlice> for UserBuffer {
+    fn from(slice: UserSlice) -> UserBuffer {
+        UserBuffer { current: slice, following: VecDeque::new(), remaining: slice.length }
+    }
+}
+
+impl UserBuffer {
+    /// Several pieces, one after the other. The caller has checked that their sum fits in 63 bits.
+    pub fn new(pieces: impl IntoIterator<Item = UserSlice>) -> UserBuffer {
+        let following: VecDeque<_> = pieces.into_iter().filter(|piece| piece.length > 0).collect();
+        let remaining = following.iter().fold(0u64, |sum, piece| sum.saturating_add(piece.length));
+        let mut buffer = UserBuffer { current: UserSlice { address: 0, length: 0 }, following, remaining };
+        buffer.settle();
+        buffer
+    }
+
+    /// Bytes not transferred yet.
+    #[inline]
+    pub fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    /// The next bytes that lie together; empty if nothing remains.
+    #[inline]
+    pub fn front(&self) -> UserSlice {
+        self.current
+    }
+
+    /// The pieces of the next `length` bytes, in order.
+    pub fn pieces(&self, length: u64) -> impl Iterator<Item = UserSlice> + '_ {
+        let mut left = length;
+        std::iter::once(self.current).chain(self.following.iter().copied()).map_while(move |piece| {
+            let part = piece.part(0, left);
+            left -= part.length;
+            (part.length > 0).then_some(part)
+        })
+    }
+
+    /// Notes that the next `length` bytes have been transferred.
+    pub fn advance(&mut self, length: u64) {
+        assert!(length <= self.remaining, "no more is transferred than there is room for");
+        self.remaining -= length;
+        let mut left = length;
+        while left > 0 {
+            let step = left.min(self.current.length);
+            self.current = self.current.part(step, u64::MAX);
+            left -= step;
+            self.settle();
+        }
+    }
+
+    /// Forgets all bytes but the next `length`.
+    pub fn truncate(&mut self, length: u64) {
+        if length < self.remaining {
+            let pieces: Vec<UserSlice> = self.pieces(length).collect();
+            *self = UserBuffer::new(pieces);
+        }
+    }
+
+    fn settle(&mut self) {
+        while self.current.length == 0 {
+            let Some(next) = self.following.pop_front() else { return };
+            self.current = next;
+        }
     }
 }
 
@@ -171,6 +251,37 @@ impl Call<'_> {
         self.copy_out_to(self.space(), to, bytes)
     }
 
+    /// Copies as many bytes in as `bytes` holds, from the front of `from`, which is not advanced.
+    ///
+    /// # Errors
+    /// `EFAULT` if a byte may not be read.
+    pub fn gather(&mut self, from: &UserBuffer, bytes: &mut [u8]) -> Result<(), Error> {
+        let mut done = 0;
+        let wanted = bytes.len() as u64;
+        for piece in from.pieces(wanted) {
+            let end = done + piece.length as usize;
+            self.copy_in(piece.address, &mut bytes[done..end])?;
+            done = end;
+        }
+        assert_eq!(done, bytes.len(), "the caller asks for what the buffer has");
+        Ok(())
+    }
+
+    /// Copies bytes out to the front of `to`, which is not advanced.
+    ///
+    /// # Errors
+    /// `EFAULT` if a byte may not be written; earlier ones have been.
+    pub fn scatter(&mut self, to: &UserBuffer, bytes: &[u8]) -> Result<(), Error> {
+        let mut done = 0;
+        for piece in to.pieces(bytes.len() as u64) {
+            let end = done + piece.length as usize;
+            self.copy_out(piece.address, &bytes[done..end])?;
+            done = end;
+        }
+        assert_eq!(done, bytes.len(), "the caller gives what the buffer has room for");
+        Ok(())
+    }
+
     /// Copies bytes in from any address space.
     ///
     /// # Errors
@@ -227,5 +338,25 @@ impl Call<'_> {
                     .map_err(|_| Errno::EFAULT.because("the address is not mapped for this access"))?,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_of_pieces_advances_like_one_piece() {
+        let piece = |address, length| UserSlice { address, length };
+        let mut buffer = UserBuffer::new([piece(10, 0), piece(100, 3), piece(0, 0), piece(200, 5), piece(300, 0)]);
+        assert_eq!((buffer.remaining(), buffer.front()), (8, piece(100, 3)));
+        assert_eq!(buffer.pieces(4).collect::<Vec<_>>(), [piece(100, 3), piece(200, 1)]);
+        buffer.advance(4);
+        assert_eq!((buffer.remaining(), buffer.front()), (4, piece(201, 4)));
+        buffer.truncate(3);
+        assert_eq!((buffer.remaining(), buffer.front()), (3, piece(201, 3)));
+        buffer.advance(3);
+        assert_eq!((buffer.remaining(), buffer.front().length), (0, 0));
+        assert_eq!(UserBuffer::new([]).remaining(), 0);
     }
 }

@@ -1,8 +1,10 @@
 //! Files: names, inodes, open file descriptions, descriptors.
 
 mod description;
+pub mod epoll;
 mod fd_table;
 mod inode;
+pub mod poll;
 
 pub use description::{FileDescription, FileObject, Transfer};
 pub use fd_table::{Fd, FdEntry, FdTable};

@@ -1,3 +1,12 @@
 //! Communication between processes: objects that move bytes and know nothing of threads, sleeping or signals.
 
+pub mod eventfd;
 pub mod pipe;
+
+use crate::entry::Call;
+
+/// A write found nobody who could read: the thread gets SIGPIPE, signal(7), and the caller answers `EPIPE`.
+pub(crate) fn broken_pipe(call: &mut Call) {
+    const SIGPIPE: i32 = 13;
+    call.current().signals.pending.insert(SIGPIPE);
+}

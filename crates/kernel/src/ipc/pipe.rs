@@ -1,16 +1,522 @@
-//! Pipes, pipe(7).
+//! Pipes, pipe(7): a bounded queue of bytes between read ends and write ends.
+//!
+//! Like Linux's, a pipe is a ring of slots of one page each, and that shows: a write of a page or less needs one free
+//! slot unless it fits behind the last bytes; a pipe is writable while a slot is free; its capacity is in slots.
+//!
+//! The object moves bytes and counts ends. [`read`] and [`write`] copy between guest pages and slots, wake the other side
+//! and say what to sleep on; the operations of `fs` sleep.
 
+use crate::entry::Call;
+use crate::event::Event;
+use crate::fs::Transfer;
+use crate::fs::poll::Readiness;
+use crate::kernel::Kernel;
+use crate::table::Id;
+use crate::user::UserBuffer;
+use crate::wait::WaitKey;
+use abi::poll::{POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
+use abi::{Errno, Error};
+use machine::{Access, FRAME_SIZE, FrameNumber};
 use std::collections::VecDeque;
 
+/// A write of so many bytes is not mixed with others, pipe(7).
+pub const PIPE_BUF: usize = 4096;
+/// Bytes in a slot.
+pub const SLOT_SIZE: usize = 4096;
+/// Slots of a new pipe: 65,536 bytes.
+pub const DEFAULT_SLOTS: usize = 16;
+/// proc(5) `/proc/sys/fs/pipe-max-size` in bytes.
+pub const MAX_SIZE: usize = 1 << 20;
+/// Free pages that a pipe keeps for its next writes.
+const SPARE_PAGES: usize = 4;
+
+type Page = [u8; SLOT_SIZE];
+
+/// A used slot: `length` bytes from `start` on.
+#[derive(Clone, Debug)]
+struct Slot {
+    page: Box<Page>,
+    start: usize,
+    length: usize,
+    /// A packet of `O_DIRECT` mode: nothing is added to it, and a read takes from no other.
+    packet: bool,
+}
+
 /// Bytes on their way from writers to readers.
-#[derive(Clone, Debug, Default)]
+///
+/// # Invariants
+/// - at most `capacity` slots are used, each with at least one byte;
+/// - `length` is the sum of their bytes.
+#[derive(Clone, Debug)]
 pub struct Pipe {
-    /// The bytes.
-    pub bytes: VecDeque<u8>,
-    /// How many fit.
-    pub capacity: usize,
+    slots: VecDeque<Slot>,
+    spare: Vec<Box<Page>>,
+    /// Slots that may be used.
+    capacity: usize,
+    length: usize,
     /// Open read ends.
     pub readers: u32,
     /// Open write ends.
     pub writers: u32,
+    /// How often a read end was opened, for opens of FIFOs that wait for one.
+    pub readers_ever: u32,
+    /// How often a write end was opened.
+    pub writers_ever: u32,
+}
+
+/// How bytes go into a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteMode {
+    /// As a stream.
+    Stream,
+    /// As packets of at most [`PIPE_BUF`] bytes: `O_DIRECT`, pipe(2).
+    Packet,
+}
+
+impl Default for Pipe {
+    /// An empty pipe without ends.
+    fn default() -> Pipe {
+        Pipe {
+            slots: VecDeque::new(),
+            spare: Vec::new(),
+            capacity: DEFAULT_SLOTS,
+            length: 0,
+            readers: 0,
+            writers: 0,
+            readers_ever: 0,
+            writers_ever: 0,
+        }
+    }
+}
+
+impl Pipe {
+    /// Bytes that can be read.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether nothing can be read.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Whether no slot is free.
+    pub fn is_full(&self) -> bool {
+        self.slots.len() >= self.capacity
+    }
+
+    /// Capacity in bytes: `F_GETPIPE_SZ`.
+    pub fn capacity_bytes(&self) -> usize {
+        self.capacity * SLOT_SIZE
+    }
+
+    /// Changes the capacity to at least `bytes`, rounded up to a power of two of slots: `F_SETPIPE_SZ`, fcntl(2).
+    /// The new capacity in bytes.
+    ///
+    /// # Errors
+    /// `EINVAL` for 0 or 2^31 and more, `EPERM` above `limit`, `EBUSY` if more slots are in use.
+    pub fn set_capacity(&mut self, bytes: u32, limit: usize) -> Result<usize, Error> {
+        if bytes > 1 << 31 {
+            return Err(Errno::EINVAL.because("a pipe holds at most 2^31 bytes"));
+        }
+        let slots = (bytes as usize).max(SLOT_SIZE).div_ceil(SLOT_SIZE).next_power_of_two();
+        if slots > self.capacity && slots * SLOT_SIZE > limit {
+            return Err(Errno::EPERM.because("the size is above `/proc/sys/fs/pipe-max-size`"));
+        }
+        if slots < self.slots.len() {
+            return Err(Errno::EBUSY.because("the pipe holds more than the new size"));
+        }
+        self.capacity = slots;
+        Ok(slots * SLOT_SIZE)
+    }
+
+    /// Room behind the last bytes, in their page: pipe_write() in Linux's fs/pipe.c merges into it.
+    fn room_in_last(&self) -> usize {
+        match self.slots.back() {
+            Some(slot) if !slot.packet => SLOT_SIZE - slot.start - slot.length,
+            _ => 0,
+        }
+    }
+
+    /// How many bytes of a write with `remaining` bytes left go in together next: they fit in one slot, or behind the
+    /// last bytes. 0: no slot is free. `first`: the write has just begun, and may merge its odd bytes.
+    fn next_chunk(&self, remaining: usize, first: bool) -> usize {
+        let odd = remaining % SLOT_SIZE;
+        if first && odd > 0 && odd <= self.room_in_last() {
+            return odd;
+        }
+        if self.is_full() { 0 } else { remaining.min(SLOT_SIZE) }
+    }
+
+    /// Appends the parts of one chunk, as [`Pipe::next_chunk`] allowed.
+    fn append(&mut self, parts: &[&[u8]], first: bool, mode: WriteMode) {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let merge = first && mode == WriteMode::Stream && length % SLOT_SIZE > 0 && length <= self.room_in_last();
+        if !merge {
+            assert!(!self.is_full(), "the writer has asked for a free slot");
+            let page = self.spare.pop().unwrap_or_else(|| Box::new([0; SLOT_SIZE]));
+            self.slots.push_back(Slot { page, start: 0, length: 0, packet: mode == WriteMode::Packet });
+        }
+        let slot = self.slots.back_mut().expect("there is a slot to fill");
+        let mut at = slot.start + slot.length;
+        for part in parts {
+            slot.page[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+        slot.length += length;
+        self.length += length;
+    }
+
+    /// How many bytes the first slot holds, and whether they are a packet.
+    fn front(&self) -> Option<(usize, bool)> {
+        self.slots.front().map(|slot| (slot.length, slot.packet))
+    }
+
+    /// The first slot's bytes.
+    fn front_bytes(&self) -> &[u8] {
+        self.slots.front().map_or(&[], |slot| &slot.page[slot.start..slot.start + slot.length])
+    }
+
+    /// Takes bytes off the first slot.
+    fn consume(&mut self, length: usize) {
+        let slot = self.slots.front_mut().expect("what is consumed was there");
+        assert!(length <= slot.length, "a slot is consumed at most once");
+        slot.start += length;
+        slot.length -= length;
+        self.length -= length;
+        if slot.length == 0 {
+            self.drop_front();
+        }
+    }
+
+    /// Frees the first slot, whatever it still holds.
+    fn drop_front(&mut self) {
+        if let Some(slot) = self.slots.pop_front() {
+            self.length -= slot.length;
+            if self.spare.len() < SPARE_PAGES {
+                self.spare.push(slot.page);
+            }
+        }
+    }
+
+    /// Appends bytes as far as there is room, as a stream, and says how many: for splice(2) and for belljar's own input.
+    pub fn push(&mut self, bytes: &[u8]) -> usize {
+        let mut done = 0;
+        while done < bytes.len() {
+            let chunk = self.next_chunk(bytes.len() - done, done == 0);
+            if chunk == 0 {
+                break;
+            }
+            self.append(&[&bytes[done..done + chunk]], done == 0, WriteMode::Stream);
+            done += chunk;
+        }
+        done
+    }
+
+    /// The first `limit` bytes at most, which stay: tee(2).
+    pub fn peek(&self, limit: usize) -> Vec<u8> {
+        let mut found = Vec::new();
+        for slot in &self.slots {
+            let take = slot.length.min(limit - found.len());
+            found.extend_from_slice(&slot.page[slot.start..slot.start + take]);
+            if found.len() == limit {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Takes `length` bytes off the front: what [`Pipe::peek`] showed has arrived elsewhere.
+    pub fn skip(&mut self, length: usize) {
+        let mut left = length;
+        while left > 0 {
+            let step = left.min(self.slots.front().map_or(0, |slot| slot.length));
+            assert!(step > 0, "no more is skipped than there is");
+            self.consume(step);
+            left -= step;
+        }
+    }
+}
+
+/// A chunk's guest pages: at most so many are copied from in one go, others are gathered first.
+const DIRECT_PARTS: usize = 2;
+
+/// Writes from guest memory: as much as fits now. A write of at most [`PIPE_BUF`] bytes goes in whole or not at all.
+///
+/// # Errors
+/// `EPIPE` without readers (the caller's SIGPIPE is sent), `EFAULT`.
+pub fn write(call: &mut Call, id: Id<Pipe>, from: &mut UserBuffer, mode: WriteMode) -> Result<Transfer, Error> {
+    let mut done = 0;
+    while from.remaining() > 0 {
+        let pipe = &call.kernel.pipes[id];
+        if pipe.readers == 0 {
+            if done > 0 {
+                // The bytes count; the next attempt meets the broken pipe again.
+                break;
+            }
+            crate::ipc::broken_pipe(call);
+            return Err(Errno::EPIPE.because("the pipe has no readers"));
+        }
+        // Merging is for the beginning of a write: what comes later begins a slot of its own, as on Linux.
+        let first = done == 0 && mode == WriteMode::Stream;
+        let chunk = pipe.next_chunk(usize::try_from(from.remaining()).unwrap_or(usize::MAX), first);
+        if chunk == 0 {
+            break;
+        }
+        match write_chunk(call, id, from, chunk, first, mode) {
+            Ok(()) => done += chunk,
+            Err(_) if done > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    if done == 0 && from.remaining() > 0 {
+        return Ok(Transfer::WouldBlock(WaitKey::PipeWritable(id).into()));
+    }
+    if done > 0 {
+        call.kernel.emit(Event::PipeWrote { pipe: id, bytes: done });
+        call.kernel.wake(WaitKey::PipeReadable(id));
+    }
+    Ok(Transfer::Done(done))
+}
+
+/// Copies one chunk into a slot, straight from the guest's pages where it lies on few.
+fn write_chunk(
+    call: &mut Call,
+    id: Id<Pipe>,
+    from: &mut UserBuffer,
+    chunk: usize,
+    first: bool,
+    mode: WriteMode,
+) -> Result<(), Error> {
+    let mut parts: [(FrameNumber, usize, usize); DIRECT_PARTS] = [(FrameNumber(0), 0, 0); DIRECT_PARTS];
+    let (mut count, mut left) = (0, chunk);
+    let front = from.front();
+    if front.length >= chunk as u64 {
+        let mut address = front.address;
+        while left > 0 {
+            let (frame, offset) = call.resolve(address, Access::Read)?;
+            let length = left.min(FRAME_SIZE - offset);
+            parts[count] = (frame, offset, length);
+            count += 1;
+            left -= length;
+            address = address.wrapping_add(length as u64);
+        }
+        let Kernel { pipes, memory, .. } = &mut *call.kernel;
+        let bytes = parts.map(|(frame, offset, length)| &memory.bytes(frame)[offset..offset + length]);
+        pipes[id].append(&bytes[..count], first, mode);
+    } else {
+        let mut bytes = [0; SLOT_SIZE];
+        call.gather(from, &mut bytes[..chunk])?;
+        call.kernel.pipes[id].append(&[&bytes[..chunk]], first, mode);
+    }
+    from.advance(chunk as u64);
+    Ok(())
+}
+
+/// Reads into guest memory what is there now. 0 bytes: no writer is left.
+///
+/// # Errors
+/// `EFAULT`; the bytes stay in the pipe.
+pub fn read(call: &mut Call, id: Id<Pipe>, to: &mut UserBuffer) -> Result<Transfer, Error> {
+    if to.remaining() == 0 {
+        return Ok(Transfer::Done(0));
+    }
+    let was_full = call.kernel.pipes[id].is_full();
+    let mut done = 0;
+    while to.remaining() > 0 {
+        let Some((length, packet)) = call.kernel.pipes[id].front() else { break };
+        let chunk = (length as u64).min(to.remaining()) as usize;
+        match read_chunk(call, id, to, chunk) {
+            Ok(()) => done += chunk,
+            Err(_) if done > 0 => break,
+            Err(error) => return Err(error),
+        }
+        let pipe = &mut call.kernel.pipes[id];
+        if packet {
+            // "If a read(2) specifies a buffer size smaller than the next packet, [...] the excess bytes are discarded",
+            // pipe(2); and a read takes one packet at most.
+            pipe.drop_front();
+            break;
+        }
+        pipe.consume(chunk);
+    }
+    if done == 0 {
+        return Ok(match call.kernel.pipes[id].writers {
+            0 => Transfer::Done(0),
+            _ => Transfer::WouldBlock(WaitKey::PipeReadable(id).into()),
+        });
+    }
+    call.kernel.emit(Event::PipeRead { pipe: id, bytes: done });
+    if was_full && !call.kernel.pipes[id].is_full() {
+        call.kernel.wake(WaitKey::PipeWritable(id));
+    }
+    Ok(Transfer::Done(done))
+}
+
+/// Copies the first slot's first `chunk` bytes out, straight to the guest's pages.
+fn read_chunk(call: &mut Call, id: Id<Pipe>, to: &mut UserBuffer, chunk: usize) -> Result<(), Error> {
+    let mut done = 0;
+    for piece in to.pieces(chunk as u64) {
+        let end = done + piece.length as usize;
+        let mut address = piece.address;
+        while done < end {
+            let (frame, offset) = call.resolve(address, Access::Write)?;
+            let length = (end - done).min(FRAME_SIZE - offset);
+            let Kernel { pipes, memory, .. } = &mut *call.kernel;
+            let bytes = &pipes[id].front_bytes()[done..done + length];
+            memory.bytes_mut(frame)[offset..offset + length].copy_from_slice(bytes);
+            done += length;
+            address = address.wrapping_add(length as u64);
+        }
+    }
+    to.advance(chunk as u64);
+    Ok(())
+}
+
+/// What holds for the ends of a pipe that a description has: pipe_poll() of fs/pipe.c.
+pub fn poll(kernel: &Kernel, id: Id<Pipe>, ends: Ends) -> Readiness {
+    let pipe = &kernel.pipes[id];
+    let mut readiness = Readiness::default();
+    if ends.read {
+        if !pipe.is_empty() {
+            readiness.events |= POLLIN | POLLRDNORM;
+        }
+        if pipe.writers == 0 && ends.writers_before != Some(pipe.writers_ever) {
+            readiness.events |= POLLHUP;
+        }
+        readiness.keys.push(WaitKey::PipeReadable(id));
+    }
+    if ends.write {
+        if !pipe.is_full() {
+            readiness.events |= POLLOUT | POLLWRNORM;
+        }
+        if pipe.readers == 0 {
+            readiness.events |= POLLERR;
+        }
+        readiness.keys.push(WaitKey::PipeWritable(id));
+    }
+    readiness
+}
+
+/// Which ends of a pipe an open file description has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// It reads.
+    pub read: bool,
+    /// It writes.
+    pub write: bool,
+    /// A FIFO opened for reading without blocking before there was a writer: how often one had come until then. As long
+    /// as no other comes, there is no hang-up.
+    pub writers_before: Option<u32>,
+}
+
+impl Ends {
+    /// The read end of pipe(2).
+    pub const READ: Ends = Ends { read: true, write: false, writers_before: None };
+    /// The write end of pipe(2).
+    pub const WRITE: Ends = Ends { read: false, write: true, writers_before: None };
+}
+
+/// Makes a pipe with one end of each kind.
+pub fn create(kernel: &mut Kernel) -> Id<Pipe> {
+    kernel.pipes.insert(Pipe { readers: 1, writers: 1, readers_ever: 1, writers_ever: 1, ..Pipe::default() })
+}
+
+/// A description with these ends is gone: the other side is told if it was the last, and the pipe itself goes with the
+/// last of all. `true`: it is gone.
+pub fn close(kernel: &mut Kernel, id: Id<Pipe>, ends: Ends) -> bool {
+    let pipe = &mut kernel.pipes[id];
+    if ends.read {
+        assert!(pipe.readers > 0, "an end is closed once");
+        pipe.readers -= 1;
+    }
+    if ends.write {
+        assert!(pipe.writers > 0, "an end is closed once");
+        pipe.writers -= 1;
+    }
+    let (no_readers, no_writers) = (pipe.readers == 0, pipe.writers == 0);
+    if no_readers && ends.read {
+        kernel.wake(WaitKey::PipeWritable(id));
+    }
+    if no_writers && ends.write {
+        kernel.wake(WaitKey::PipeReadable(id));
+    }
+    if no_readers && no_writers {
+        kernel.pipes.remove(id);
+    }
+    no_readers && no_writers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writable(pipe: &Pipe, length: usize) -> bool {
+        pipe.next_chunk(length, true) == length
+    }
+
+    #[test]
+    fn small_writes_share_a_page_and_sixteen_pages_fill_a_pipe() {
+        let mut pipe = Pipe::default();
+        for _ in 0..65536 {
+            assert_eq!(pipe.push(b"x"), 1);
+        }
+        assert!(pipe.is_full());
+        assert_eq!(pipe.push(b"x"), 0);
+        assert_eq!(pipe.len(), 65536);
+        pipe.skip(4095);
+        assert_eq!(pipe.push(b"x"), 0);
+        pipe.skip(1);
+        assert!(writable(&pipe, 4096));
+    }
+
+    #[test]
+    fn a_write_that_does_not_fit_behind_the_last_bytes_takes_a_slot_of_its_own() {
+        let mut pipe = Pipe::default();
+        for _ in 0..16 {
+            assert_eq!(pipe.push(&[0; 4095]), 4095);
+        }
+        assert!(pipe.is_full());
+        // One more byte still fits behind the last ones, as on Linux; two do not.
+        assert!(!writable(&pipe, 2));
+        assert_eq!(pipe.push(b"x"), 1);
+        assert!(!writable(&pipe, 1));
+    }
+
+    #[test]
+    fn bytes_come_out_in_the_order_in_which_they_went_in() {
+        let (mut pipe, mut model) = (Pipe::default(), VecDeque::new());
+        let (mut next, mut state) = (0u8, 99u64);
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let length = (state >> 40) as usize % if state >> 62 == 0 { 9000 } else { 300 };
+            if state >> 61 & 1 == 0 {
+                let bytes: Vec<u8> = (0..length).map(|at| next.wrapping_add(at as u8)).collect();
+                let done = pipe.push(&bytes);
+                assert!(done <= length && (done == length || pipe.is_full()));
+                model.extend(&bytes[..done]);
+                next = next.wrapping_add(done as u8);
+            } else {
+                let bytes = pipe.peek(length);
+                assert_eq!(bytes, model.iter().take(length).copied().collect::<Vec<u8>>());
+                pipe.skip(bytes.len());
+                model.drain(..bytes.len());
+            }
+            assert_eq!((pipe.len(), pipe.is_empty()), (model.len(), model.is_empty()));
+            assert!(pipe.slots.len() <= pipe.capacity && pipe.slots.iter().all(|slot| slot.length > 0));
+        }
+    }
+
+    #[test]
+    fn a_size_is_rounded_up_limited_and_never_below_what_is_in_use() {
+        let mut pipe = Pipe::default();
+        assert_eq!(pipe.set_capacity(1, MAX_SIZE), Ok(4096));
+        assert_eq!(pipe.set_capacity(4097 * 3, MAX_SIZE), Ok(16384));
+        assert_eq!(pipe.set_capacity(1 << 20, MAX_SIZE), Ok(1 << 20));
+        assert_eq!(pipe.set_capacity((1 << 20) + 1, MAX_SIZE).unwrap_err().errno, Errno::EPERM);
+        assert_eq!(pipe.push(&vec![1; 5 * 4096]), 5 * 4096);
+        assert_eq!(pipe.set_capacity(4096 * 4, MAX_SIZE).unwrap_err().errno, Errno::EBUSY);
+        assert_eq!(pipe.set_capacity(4096 * 8, MAX_SIZE), Ok(4096 * 8));
+        assert_eq!(pipe.len(), 5 * 4096);
+    }
 }
