@@ -4,5 +4,7 @@
 //! [`native`].
 #![deny(unsafe_code)]
 
+pub mod assist;
 #[allow(unsafe_code)]
 pub mod native;
+pub mod step;

@@ -1,0 +1,154 @@
+//! Single instructions with a known outcome, and their faults.
+
+mod bench;
+
+use bench::{CODE, DATA, EXECUTE, Machine, READ, STACK};
+use machine::mmu::{Access, PageFault};
+use machine::{Exception, Gpr, Trap};
+use x86::step::Stepper;
+
+fn stepper() -> Stepper {
+    Stepper::new(1).unwrap()
+}
+
+fn page_fault(address: u64, access: Access, present: bool) -> Result<(), Trap> {
+    Err(Trap::PageFault(PageFault { address, access, present }))
+}
+
+#[test]
+fn arithmetic_with_memory_reads_and_writes_it() {
+    let mut machine = Machine::with_code(&[0x48, 0x01, 0x4b, 0x08]); // add [rbx+8],rcx
+    machine.registers.set(Gpr::Rbx, DATA);
+    machine.registers.set(Gpr::Rcx, u64::MAX);
+    machine.poke(DATA + 8, &5u64.to_le_bytes());
+    assert_eq!(machine.step(&mut stepper()), Ok(()));
+    assert_eq!(machine.peek_number(DATA + 8), 4);
+    assert_eq!(machine.registers.rflags & 1, 1);
+    assert_eq!(machine.registers.rip, CODE + 4);
+    assert_eq!(machine.tlb.accesses, 1);
+}
+
+#[test]
+fn registers_that_the_translator_borrows_are_ordinary_here() {
+    let mut machine = Machine::with_code(&[0x4d, 0x8d, 0x2c, 0x24, 0x4d, 0x01, 0xf5, 0x49, 0x87, 0xe7]);
+    // lea r13,[r12] ; add r13,r14 ; xchg r15,rsp
+    machine.registers.set(Gpr::R12, 100);
+    machine.registers.set(Gpr::R14, 11);
+    machine.registers.set(Gpr::R15, 0x1234);
+    let mut stepper = stepper();
+    for _ in 0..3 {
+        machine.step(&mut stepper).unwrap();
+    }
+    assert_eq!(machine.registers.get(Gpr::R13), 111);
+    assert_eq!(machine.registers.get(Gpr::Rsp), 0x1234);
+    assert_eq!(machine.registers.get(Gpr::R15), STACK + 0x1000);
+}
+
+#[test]
+fn a_store_across_a_page_that_may_not_be_written_has_no_effect() {
+    let mut machine = Machine::with_code(&[0x48, 0x89, 0x03]); // mov [rbx],rax
+    machine.registers.set(Gpr::Rbx, DATA + 0xffc);
+    machine.registers.set(Gpr::Rax, u64::MAX);
+    machine.protect(DATA + 0x1000, READ);
+    let mut stepper = stepper();
+    assert_eq!(machine.step(&mut stepper), page_fault(DATA + 0x1000, Access::Write, true));
+    assert_eq!(machine.peek(DATA + 0xff8, 16), [0; 16]);
+    assert_eq!(machine.registers.rip, CODE);
+    machine.unmap(DATA + 0x1000);
+    assert_eq!(machine.step(&mut stepper), page_fault(DATA + 0x1000, Access::Write, false));
+}
+
+#[test]
+fn an_instruction_across_a_page_border_faults_at_the_second_page_only_if_it_needs_it() {
+    let mut machine = Machine::with_code(&[]);
+    machine.poke(CODE + 0xffe, &[0x31, 0xc0, 0x48, 0x89, 0xc8]); // xor eax,eax | mov rax,rcx
+    machine.unmap(CODE + 0x1000);
+    machine.registers.rip = CODE + 0xffe;
+    let mut stepper = stepper();
+    assert_eq!(machine.step(&mut stepper), Ok(()));
+    assert_eq!(machine.step(&mut stepper), page_fault(CODE + 0x1000, Access::Execute, false));
+    machine.poke(CODE + 0xffe, &[0x48, 0x89]); // mov rcx|,..
+    machine.registers.rip = CODE + 0xffe;
+    assert_eq!(machine.step(&mut stepper), page_fault(CODE + 0x1000, Access::Execute, false));
+    machine.map(CODE + 0x1000, EXECUTE);
+    machine.poke(CODE + 0x1000, &[0xc1]); // mov rcx,rax
+    machine.registers.set(Gpr::Rax, 77);
+    assert_eq!(machine.step(&mut stepper), Ok(()));
+    assert_eq!(machine.registers.get(Gpr::Rcx), 77);
+}
+
+#[test]
+fn divisions_and_undefined_instructions_raise_their_exceptions() {
+    let mut stepper = stepper();
+    let mut raises = |code: &[u8]| {
+        let mut machine = Machine::with_code(code);
+        let trap = machine.step(&mut stepper).unwrap_err();
+        assert_eq!(machine.registers.rip, CODE);
+        trap
+    };
+    assert_eq!(raises(&[0xf7, 0xf1]), Trap::Exception(Exception::Divide)); // div ecx
+    assert_eq!(raises(&[0xf4]), Trap::Exception(Exception::GeneralProtection)); // hlt
+    assert_eq!(raises(&[0xcd, 0x80]), Trap::Exception(Exception::GeneralProtection)); // int 80h
+    let undefined = |bytes: &[u8], text: Option<&str>| {
+        Trap::Exception(Exception::InvalidOpcode { bytes: bytes.to_vec(), instruction: text.map(str::to_owned) })
+    };
+    assert_eq!(raises(&[0x0f, 0x0b]), undefined(&[0x0f, 0x0b], Some("ud2")));
+    assert_eq!(raises(&[0x0f, 0xc7, 0xf0]), undefined(&[0x0f, 0xc7, 0xf0], Some("rdrand eax")));
+    assert!(matches!(raises(&[0x06]), Trap::Exception(Exception::InvalidOpcode { instruction: None, .. })));
+    // vpaddd zmm0,zmm0,zmm0
+    assert!(matches!(
+        raises(&[0x62, 0xf1, 0x7d, 0x48, 0xfe, 0xc0]),
+        Trap::Exception(Exception::InvalidOpcode { instruction: Some(_), .. })
+    ));
+}
+
+#[test]
+fn a_repeated_move_stops_at_the_fault_and_goes_on_from_there() {
+    let mut machine = Machine::with_code(&[0xf3, 0xa4]); // rep movsb
+    machine.poke(DATA, &[7; 0x1000]);
+    machine.registers.set(Gpr::Rsi, DATA);
+    machine.registers.set(Gpr::Rdi, DATA + 0x3c00);
+    machine.registers.set(Gpr::Rcx, 0x800);
+    let mut stepper = stepper();
+    assert_eq!(machine.step(&mut stepper), page_fault(DATA + 0x4000, Access::Write, false));
+    assert_eq!(machine.registers.get(Gpr::Rcx), 0x400);
+    assert_eq!(machine.registers.get(Gpr::Rsi), DATA + 0x400);
+    assert_eq!(machine.registers.rip, CODE);
+    machine.map(DATA + 0x4000, bench::WRITE);
+    assert_eq!(machine.step(&mut stepper), Ok(()));
+    assert_eq!(machine.peek(DATA + 0x3c00, 0x800), [7; 0x800]);
+    assert_eq!(machine.tlb.accesses, 0x1000);
+}
+
+#[test]
+fn changed_code_is_run_as_it_is_now() {
+    let mut machine = Machine::with_code(&[0xff, 0xc0]); // inc eax
+    let mut stepper = stepper();
+    machine.step(&mut stepper).unwrap();
+    machine.poke(CODE, &[0xff, 0xc8]); // dec eax
+    machine.registers.rip = CODE;
+    machine.step(&mut stepper).unwrap();
+    assert_eq!(machine.registers.get(Gpr::Rax), 0);
+}
+
+#[test]
+fn a_system_call_sets_rcx_and_r11_and_counts() {
+    let mut machine = Machine::with_code(&[0x0f, 0x05]);
+    let exit = machine.run(&mut stepper(), 10);
+    assert_eq!((exit.trap, exit.instructions), (Trap::Syscall, 1));
+    assert_eq!(machine.registers.get(Gpr::Rcx), CODE + 2);
+    assert_eq!(machine.registers.get(Gpr::R11), machine.registers.rflags);
+}
+
+#[test]
+fn single_steps_trap_behind_each_instruction_and_each_iteration() {
+    let mut machine = Machine::with_code(&[0x90, 0xf3, 0xaa]); // nop ; rep stosb
+    machine.registers.rflags |= 1 << 8;
+    machine.registers.set(Gpr::Rdi, DATA);
+    machine.registers.set(Gpr::Rcx, 2);
+    let mut stepper = stepper();
+    for rip in [CODE + 1, CODE + 1, CODE + 3] {
+        assert_eq!(machine.step(&mut stepper), Err(Trap::Exception(Exception::SingleStep)));
+        assert_eq!(machine.registers.rip, rip);
+    }
+}
