@@ -6,8 +6,10 @@
 
 pub mod epoll;
 pub mod errno;
+pub mod ioctl;
 pub mod poll;
 pub mod syscall_names;
+pub mod termios;
 pub mod time;
 pub mod wire;
 

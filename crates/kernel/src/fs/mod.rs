@@ -5,6 +5,7 @@ pub mod epoll;
 mod fd_table;
 mod inode;
 pub mod poll;
+pub mod tty;
 
 pub use description::{FileDescription, FileObject, Transfer};
 pub use fd_table::{Fd, FdEntry, FdTable};

@@ -1,0 +1,4 @@
+//! Terminals: the line discipline, pseudo-terminals, the console, job control, tty_ioctl(4) and pty(7).
+
+pub mod discipline;
+pub mod output;
