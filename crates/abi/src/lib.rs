@@ -6,8 +6,10 @@
 
 pub mod epoll;
 pub mod errno;
+pub mod fcntl;
 pub mod ioctl;
 pub mod poll;
+pub mod stat;
 pub mod syscall_names;
 pub mod termios;
 pub mod time;

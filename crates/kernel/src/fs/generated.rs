@@ -1,0 +1,124 @@
+//! Files whose contents the kernel makes up when they are looked at: proc(5), sysfs(5). This module decides which file
+//! system answers; the answers are in their folders.
+
+use super::FileDescription;
+use super::node::Node;
+use crate::entry::Call;
+use crate::kernel::Kernel;
+use crate::table::Id;
+use abi::{Errno, Error};
+
+/// A generated file or directory: a name for what it shows, no data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Generated {}
+
+/// What a generated inode says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// st_ino.
+    pub number: u64,
+    /// Type and permissions.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// `st_nlink`.
+    pub links: u32,
+    /// `st_size`; 0 for most.
+    pub size: u64,
+}
+
+/// An entry of a generated directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name; never `.` or `..`.
+    pub name: Vec<u8>,
+    /// Its inode number.
+    pub number: u64,
+    /// Type bits of its mode.
+    pub kind: u32,
+}
+
+/// Where a generated symbolic link leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To this path, like any link.
+    Path(Vec<u8>),
+    /// Straight to this node, whatever its name: `/proc/PID/cwd`, `root`, `exe`.
+    Node(Id<Node>),
+    /// Straight to what this description has open: `/proc/PID/fd/N`.
+    File(Id<FileDescription>),
+}
+
+/// What `name` is in a generated directory; `None` if there is no such name now.
+///
+/// # Errors
+/// `EACCES` and the like.
+pub fn lookup(_call: &mut Call, directory: Generated, _name: &[u8]) -> Result<Option<Generated>, Error> {
+    match directory {}
+}
+
+/// The entries of a generated directory in a stable order.
+///
+/// # Errors
+/// `EACCES`, or `ENOENT` if what it shows is gone.
+pub fn list(_call: &mut Call, directory: Generated) -> Result<Vec<Listed>, Error> {
+    match directory {}
+}
+
+/// What stat(2) says.
+///
+/// # Errors
+/// `ENOENT` if what it shows is gone.
+pub fn attributes(_kernel: &Kernel, file: Generated) -> Result<Attributes, Error> {
+    match file {}
+}
+
+/// The whole text of a generated file.
+///
+/// # Errors
+/// `ESRCH` if what it shows is gone, `EACCES`.
+pub fn read(_call: &mut Call, file: Generated) -> Result<Vec<u8>, Error> {
+    match file {}
+}
+
+/// Takes what was written to a generated file; how many bytes it took.
+///
+/// # Errors
+/// `EINVAL` for what it does not understand, `EACCES`, `EIO` if it cannot be written.
+pub fn write(_call: &mut Call, file: Generated, _offset: u64, _bytes: &[u8]) -> Result<usize, Error> {
+    match file {}
+}
+
+/// Where a generated symbolic link leads, as readlink(2) shows it.
+///
+/// # Errors
+/// `EACCES`, `ENOENT`.
+pub fn read_link(_call: &mut Call, link: Generated) -> Result<Vec<u8>, Error> {
+    match link {}
+}
+
+/// Where a generated symbolic link leads when it is followed.
+///
+/// # Errors
+/// `EACCES`, `ENOENT`, `ELOOP`.
+pub fn follow(_call: &mut Call, link: Generated) -> Result<Target, Error> {
+    match link {}
+}
+
+/// Sets size or times of a generated file: nothing has any, but `O_TRUNC` must not fail.
+///
+/// # Errors
+/// None.
+pub fn truncate(_call: &mut Call, file: Generated) -> Result<(), Error> {
+    match file {}
+}
+
+/// Fills the file systems that the kernel itself makes: `/dev`, `/proc`, `/sys`. Called once, when they are mounted.
+pub fn populate(_kernel: &mut Kernel, _dev: Id<Node>, _proc: Id<Node>, _sys: Id<Node>) {}
+
+/// `EIO` for what nobody can write.
+pub fn read_only() -> Error {
+    Errno::EIO.because("this file cannot be written")
+}

@@ -1,0 +1,301 @@
+//! The pages of regular files in guest memory: read from the host when they are first needed, kept when changed.
+//!
+//! A page is absent, clean or changed. An absent page is the host's (below `host_length`) or a hole of zeroes. A clean
+//! page is a copy of that and may be dropped when memory runs short. A changed page is the only copy there is.
+
+use crate::entry::Call;
+use crate::fs::Inode;
+use crate::kernel::Kernel;
+use crate::table::Id;
+use abi::{Errno, Error};
+use machine::{FRAME_SIZE, FrameNumber, PhysicalMemory};
+use std::collections::BTreeMap;
+
+const PAGE: u64 = FRAME_SIZE as u64;
+/// Pages that one read from the host fetches when they are needed one after the other.
+const READ_AHEAD: u64 = 16;
+/// Most pages that one read from the host fetches.
+const READ_MOST: u64 = 64;
+
+/// A regular file's contents.
+///
+/// # Invariants
+/// - each page in memory counts once among its frame's references;
+/// - bytes of the last page behind `size` are zero; no page lies wholly behind it.
+#[derive(Debug, Default)]
+pub struct Pages {
+    size: u64,
+    /// Bytes from the start that the host's file has for pages that are absent.
+    host_length: u64,
+    pages: BTreeMap<u64, Page>,
+    /// Whether any page was changed or cut off.
+    is_changed: bool,
+    /// `F_SEAL_` bits, memfd_create(2); `None` for files that cannot be sealed.
+    pub seals: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Page {
+    frame: FrameNumber,
+    is_changed: bool,
+}
+
+impl Pages {
+    /// The contents of a host file of `size` bytes.
+    pub fn of_host(size: u64) -> Pages {
+        Pages { size, host_length: size, ..Pages::default() }
+    }
+
+    /// Bytes, `st_size`.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether the contents differ from the host's file.
+    pub fn is_changed(&self) -> bool {
+        self.is_changed
+    }
+
+    /// Units of 512 bytes that it fills, `st_blocks`: pages that are no holes.
+    pub fn blocks(&self, host_blocks: u64) -> u64 {
+        if !self.is_changed {
+            return host_blocks;
+        }
+        let host_pages = self.host_length.div_ceil(PAGE);
+        let added = self.pages.range(host_pages..).filter(|(_, page)| page.is_changed).count() as u64;
+        (host_pages + added) * (PAGE / 512)
+    }
+
+    /// Gives all frames back.
+    pub fn free(self, memory: &mut PhysicalMemory) {
+        for page in self.pages.values() {
+            memory.release(page.frame);
+        }
+    }
+
+    /// The first byte at or after `offset` that is no hole; `None` if there is none before the end.
+    pub fn next_data(&self, offset: u64) -> Option<u64> {
+        if offset >= self.size {
+            return None;
+        }
+        if offset < self.host_length {
+            return Some(offset);
+        }
+        let mut pages = self.pages.range(offset / PAGE..);
+        let (index, _) = pages.find(|(_, page)| page.is_changed)?;
+        Some(offset.max(index * PAGE)).filter(|found| *found < self.size)
+    }
+
+    /// The first byte at or after `offset` that lies in a hole; the end of the file counts as one.
+    pub fn next_hole(&self, offset: u64) -> Option<u64> {
+        if offset >= self.size {
+            return None;
+        }
+        let mut at = offset.max(self.host_length);
+        while at < self.size && self.pages.get(&(at / PAGE)).is_some_and(|page| page.is_changed) {
+            at = (at / PAGE + 1) * PAGE;
+        }
+        Some(at.min(self.size))
+    }
+
+    /// Indices of changed pages and their frames, in order.
+    pub fn changed_pages(&self) -> impl Iterator<Item = (u64, FrameNumber)> + '_ {
+        self.pages.iter().filter(|(_, page)| page.is_changed).map(|(index, page)| (*index, page.frame))
+    }
+
+    fn is_on_host(&self, index: u64) -> bool {
+        index.saturating_mul(PAGE) < self.host_length
+    }
+}
+
+/// The frame of page `index` of a regular file, read from the host or filled with zeroes if need be. The cache keeps its
+/// own reference; the caller retains another if it keeps the frame beyond the next call into the kernel.
+///
+/// # Errors
+/// `ENOMEM` if no frame is free, the host's error if it cannot be read, `EINVAL` if the inode has no pages.
+pub fn page(call: &mut Call, inode: Id<Inode>, index: u64) -> Result<FrameNumber, Error> {
+    let pages = pages_of(call.kernel, inode)?;
+    if let Some(page) = pages.pages.get(&index) {
+        return Ok(page.frame);
+    }
+    if pages.is_on_host(index) {
+        fetch(call, inode, index, READ_AHEAD)?;
+        let pages = pages_of(call.kernel, inode)?;
+        return Ok(pages.pages.get(&index).expect("it was fetched").frame);
+    }
+    let frame = allocate_zeroed(call.kernel)?;
+    pages_mut(call.kernel, inode).pages.insert(index, Page { frame, is_changed: false });
+    Ok(frame)
+}
+
+/// The frame of page `index`, to be changed: by write(2), or by a writable shared mapping. See [`page`].
+///
+/// # Errors
+/// As [`page`].
+pub fn page_to_change(call: &mut Call, inode: Id<Inode>, index: u64) -> Result<FrameNumber, Error> {
+    let frame = page(call, inode, index)?;
+    mark_changed(call.kernel, inode, index);
+    Ok(frame)
+}
+
+/// Says that page `index`, which is in memory, is changed: it is kept from now on.
+pub fn mark_changed(kernel: &mut Kernel, inode: Id<Inode>, index: u64) {
+    let file = &mut kernel.vfs.inodes[inode];
+    file.is_changed = true;
+    let Some(pages) = file.pages_mut() else { return };
+    pages.is_changed = true;
+    if let Some(page) = pages.pages.get_mut(&index) {
+        page.is_changed = true;
+    }
+}
+
+/// Frame and whether the page is already in memory, without reading or allocating anything; `None` for a hole or a page
+/// that only the host has.
+pub fn cached(kernel: &Kernel, inode: Id<Inode>, index: u64) -> Option<FrameNumber> {
+    kernel.vfs.inodes[inode].pages()?.pages.get(&index).map(|page| page.frame)
+}
+
+/// Whether page `index` is a hole: zeroes that nobody wrote.
+pub fn is_hole(kernel: &Kernel, inode: Id<Inode>, index: u64) -> bool {
+    kernel.vfs.inodes[inode].pages().is_some_and(|pages| !pages.pages.contains_key(&index) && !pages.is_on_host(index))
+}
+
+/// Reads absent pages from the host: `index` and those that follow it, at most `wanted`, up to the first that is present.
+pub(super) fn fetch(call: &mut Call, inode: Id<Inode>, index: u64, wanted: u64) -> Result<(), Error> {
+    let file = &call.kernel.vfs.inodes[inode];
+    let Some(host) = &file.host else { return Err(Errno::EIO.because("no host file lies under this one")) };
+    let path = host.path.clone();
+    let pages = file.pages().expect("the caller looked");
+    let last_on_host = pages.host_length.div_ceil(PAGE);
+    let next_present = pages.pages.range(index..).next().map_or(u64::MAX, |(next, _)| *next);
+    let end = index.saturating_add(wanted.clamp(1, READ_MOST)).min(last_on_host).min(next_present);
+    let bytes_end = (end * PAGE).min(pages.host_length);
+    let mut bytes = vec![0; (bytes_end - index * PAGE) as usize];
+    let got = call.outside.read_file(&path, index * PAGE, &mut bytes)?;
+    // A host file that shrank during the run reads as zeroes where it ended.
+    bytes[got..].fill(0);
+    for (position, chunk) in bytes.chunks(FRAME_SIZE).enumerate() {
+        let frame = match allocate(call.kernel) {
+            Ok(frame) => frame,
+            // What was read ahead is only a wish.
+            Err(_) if position > 0 => break,
+            Err(error) => return Err(error),
+        };
+        let target = call.kernel.memory.bytes_mut(frame);
+        target[..chunk.len()].copy_from_slice(chunk);
+        target[chunk.len()..].fill(0);
+        pages_mut(call.kernel, inode).pages.insert(index + position as u64, Page { frame, is_changed: false });
+    }
+    Ok(())
+}
+
+/// Sets the size. Pages behind the end go, and with them their bytes; mappings of them are undone.
+pub fn set_size(kernel: &mut Kernel, inode: Id<Inode>, size: u64) {
+    let file = &mut kernel.vfs.inodes[inode];
+    let Some(pages) = file.pages_mut() else { return };
+    let old = pages.size;
+    pages.size = size;
+    if size == old {
+        return;
+    }
+    pages.is_changed = true;
+    file.is_changed = true;
+    if size > old {
+        return;
+    }
+    let first_gone = size.div_ceil(PAGE);
+    crate::mm::truncate_mappings(kernel, inode, first_gone);
+    drop_pages(kernel, inode, first_gone, u64::MAX);
+    let pages = pages_mut(kernel, inode);
+    // The host's bytes behind the new end must not come back if the file grows again. What is left of the last page is
+    // still cut by `host_length`, as `fetch` reads no further.
+    pages.host_length = pages.host_length.min(size);
+    let within = (size % PAGE) as usize;
+    if within > 0
+        && let Some(page) = pages.pages.get(&(size / PAGE)).copied()
+    {
+        kernel.memory.bytes_mut(page.frame)[within..].fill(0);
+    }
+}
+
+/// Forgets pages `first..end`, whatever is in them.
+pub(super) fn drop_pages(kernel: &mut Kernel, inode: Id<Inode>, first: u64, end: u64) {
+    let pages = pages_mut(kernel, inode);
+    let gone: Vec<u64> = pages.pages.range(first..end).map(|(index, _)| *index).collect();
+    for index in gone {
+        let page = pages_mut(kernel, inode).pages.remove(&index).expect("listed above");
+        kernel.memory.release(page.frame);
+    }
+}
+
+/// Frees clean pages that nobody has mapped, about `wanted` frames; how many it freed. Goes round all inodes.
+pub fn reclaim(kernel: &mut Kernel, wanted: usize) -> usize {
+    let ids: Vec<Id<Inode>> = kernel.vfs.inodes.ids().collect();
+    let start = ids.partition_point(|id| id.index() < kernel.vfs.reclaim_cursor);
+    let mut freed = 0;
+    for id in ids[start..].iter().chain(&ids[..start]) {
+        let memory = &mut kernel.memory;
+        let Some(pages) = kernel.vfs.inodes[*id].pages_mut() else { continue };
+        pages.pages.retain(|_, page| {
+            let keep = page.is_changed || freed >= wanted || memory.count(page.frame) > 1;
+            if !keep {
+                memory.release(page.frame);
+                freed += 1;
+            }
+            keep
+        });
+        if freed >= wanted {
+            kernel.vfs.reclaim_cursor = id.index();
+            break;
+        }
+    }
+    freed
+}
+
+/// A frame with unspecified contents, for file pages; clean pages make room if need be.
+fn allocate(kernel: &mut Kernel) -> Result<FrameNumber, Error> {
+    if let Ok(frame) = kernel.memory.allocate() {
+        return Ok(frame);
+    }
+    reclaim(kernel, 64);
+    kernel.memory.allocate().map_err(|_| Errno::ENOMEM.because("no frame is free for a page of a file"))
+}
+
+fn allocate_zeroed(kernel: &mut Kernel) -> Result<FrameNumber, Error> {
+    if let Ok(frame) = kernel.memory.allocate_zeroed() {
+        return Ok(frame);
+    }
+    reclaim(kernel, 64);
+    kernel.memory.allocate_zeroed().map_err(|_| Errno::ENOMEM.because("no frame is free for a page of a file"))
+}
+
+fn pages_of(kernel: &Kernel, inode: Id<Inode>) -> Result<&Pages, Error> {
+    kernel.vfs.inodes[inode].pages().ok_or(Errno::EINVAL.because("only regular files have pages"))
+}
+
+fn pages_mut(kernel: &mut Kernel, inode: Id<Inode>) -> &mut Pages {
+    kernel.vfs.inodes[inode].pages_mut().expect("the caller has looked")
+}
+
+/// Puts a page with contents of the caller's choice in place: a write of a whole page needs nothing read.
+pub(super) fn page_to_overwrite(call: &mut Call, inode: Id<Inode>, index: u64) -> Result<FrameNumber, Error> {
+    if let Some(frame) = cached(call.kernel, inode, index) {
+        mark_changed(call.kernel, inode, index);
+        return Ok(frame);
+    }
+    let frame = allocate(call.kernel)?;
+    pages_mut(call.kernel, inode).pages.insert(index, Page { frame, is_changed: true });
+    mark_changed(call.kernel, inode, index);
+    Ok(frame)
+}
+
+/// Bytes that the host still has for absent pages: read by nobody but tests and write-through.
+pub(super) fn host_length(kernel: &Kernel, inode: Id<Inode>) -> u64 {
+    kernel.vfs.inodes[inode].pages().map_or(0, |pages| pages.host_length)
+}
+
+/// Cuts what the host has for absent pages, because bytes in it are to become zero.
+pub(super) fn cut_host(kernel: &mut Kernel, inode: Id<Inode>, length: u64) {
+    let pages = pages_mut(kernel, inode);
+    pages.host_length = pages.host_length.min(length);
+}
