@@ -176,6 +176,20 @@ impl PhysicalMemory {
         }
     }
 
+    /// Copies `length` bytes from a place in a frame to one in another or the same frame, as memmove(3) does.
+    pub fn copy_part(&mut self, from: (FrameNumber, usize), to: (FrameNumber, usize), length: usize) {
+        assert!(from.0.0 < self.total && to.0.0 < self.total, "both frames exist");
+        assert!(length <= FRAME_SIZE && from.1 <= FRAME_SIZE - length && to.1 <= FRAME_SIZE - length, "in the frames");
+        self.note_write(to.0);
+        // SAFETY: both ranges lie inside frames of the mapping made in `new` (asserted above); `copy` allows overlap,
+        // and `&mut self` excludes every other reader and writer.
+        unsafe {
+            let base = self.base.as_ptr();
+            let source = base.add(((from.0.0 as usize) << FRAME_SHIFT) + from.1);
+            std::ptr::copy(source, base.add(((to.0.0 as usize) << FRAME_SHIFT) + to.1), length);
+        }
+    }
+
     /// The `index`-th of the frame's 512 eight-byte words, as page tables use them.
     #[inline]
     pub fn word(&self, frame: FrameNumber, index: usize) -> u64 {

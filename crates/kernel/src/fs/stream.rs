@@ -1,0 +1,107 @@
+//! The host's standard input, output and error as open files: what descriptors 0 to 2 of the first program are.
+//!
+//! Bytes pass through in order. A terminal is not here: the guest gets one of its own then, the console.
+
+use super::description::{FileDescription, FileObject, Transfer};
+use super::open;
+use crate::entry::Call;
+use crate::event::Event;
+use crate::ports::{Input, Stream, StreamKind};
+use crate::table::Id;
+use crate::user::UserBuffer;
+use abi::fcntl::{O_APPEND, O_LARGEFILE, O_RDONLY, O_WRONLY};
+use abi::{Errno, Error};
+
+/// Most bytes that one read or write of a stream moves.
+const MOST: u64 = 65536;
+
+/// What descriptor `stream` of the first program is; `None` if the host's is closed or a terminal.
+///
+/// An input file that the run can see by its path is opened there, so that it can be sought, mapped and shown.
+pub fn open(call: &mut Call, stream: Stream) -> Option<Id<FileDescription>> {
+    let kind = call.outside.stream(stream);
+    let mut flags = O_LARGEFILE | if stream == Stream::Input { O_RDONLY } else { O_WRONLY };
+    match kind {
+        StreamKind::Closed | StreamKind::Terminal => return None,
+        StreamKind::File { path: Some(path), offset, .. } if stream == Stream::Input => {
+            if let Some(file) = open_same(call, &path, stream) {
+                call.kernel.files[file].offset = offset;
+                return Some(file);
+            }
+        }
+        StreamKind::File { append: true, .. } => flags |= O_APPEND,
+        StreamKind::File { .. } | StreamKind::Pipe => {}
+    }
+    Some(call.kernel.files.insert(FileDescription::new(FileObject::Stream(stream), flags)))
+}
+
+/// Opens the host file at `path` in the guest, if it is the file that the stream has open.
+fn open_same(call: &mut Call, path: &[u8], stream: Stream) -> Option<Id<FileDescription>> {
+    let is = call.outside.stream_metadata(stream).ok()?;
+    let there = call.outside.metadata(path).ok()?;
+    if (is.device, is.inode) != (there.device, there.inode) {
+        return None;
+    }
+    open::open_file(call, super::Fd::WORKING_DIRECTORY, path, O_RDONLY | O_LARGEFILE, 0).ok()
+}
+
+/// Reads from standard input.
+///
+/// # Errors
+/// The host's, `EFAULT`, `EBADF` for the other streams.
+pub fn read(call: &mut Call, stream: Stream, to: &mut UserBuffer) -> Result<Transfer, Error> {
+    if stream != Stream::Input {
+        return Err(Errno::EBADF.because("the stream is not open for reading"));
+    }
+    if to.remaining() == 0 {
+        return Ok(Transfer::Done(0));
+    }
+    match call.outside.read_input(to.remaining().min(MOST) as usize) {
+        Input::Bytes(bytes) => {
+            call.kernel.emit(Event::Input(bytes.clone()));
+            call.scatter(to, &bytes)?;
+            to.advance(bytes.len() as u64);
+            Ok(Transfer::Done(bytes.len()))
+        }
+        Input::End => Ok(Transfer::Done(0)),
+        Input::Failed(errno) => Err(errno.into()),
+    }
+}
+
+/// Writes to standard output or error.
+///
+/// # Errors
+/// The host's, `EFAULT`, `EBADF` for standard input.
+pub fn write(call: &mut Call, stream: Stream, from: &mut UserBuffer) -> Result<Transfer, Error> {
+    let number = match stream {
+        Stream::Input => return Err(Errno::EBADF.because("the stream is not open for writing")),
+        Stream::Output => 1,
+        Stream::Error => 2,
+    };
+    let mut bytes = vec![0; from.remaining().min(MOST) as usize];
+    call.gather(from, &mut bytes)?;
+    let count = match call.outside.write_output(stream, &bytes) {
+        Ok(count) => count.min(bytes.len()),
+        Err(errno) => {
+            if errno == Errno::EPIPE {
+                super::ops::send_pipe_signal(call);
+            }
+            return Err(errno.into());
+        }
+    };
+    bytes.truncate(count);
+    call.kernel.emit(Event::Output { stream: number, bytes });
+    from.advance(count as u64);
+    Ok(Transfer::Done(count))
+}
+
+/// Sets the offset: lseek(2).
+///
+/// # Errors
+/// `ESPIPE` if the host's stream is no file, `EINVAL`.
+pub fn seek(call: &mut Call, stream: Stream, offset: i64, whence: i32) -> Result<u64, Error> {
+    match call.outside.stream(stream) {
+        StreamKind::File { .. } if stream != Stream::Input => Ok(call.outside.seek_output(stream, offset, whence)?),
+        _ => Err(Errno::ESPIPE.because("the stream cannot be sought")),
+    }
+}
