@@ -66,6 +66,7 @@ pub enum Ready {
 
 /// Serves the system call that the thread's registers ask for.
 pub fn enter(call: &mut Call) {
+    call.kernel.sweep_loose_nodes();
     let registers = &call.kernel.threads[call.thread].registers;
     let number = registers.get(Gpr::Rax);
     let arguments = [Gpr::Rdi, Gpr::Rsi, Gpr::Rdx, Gpr::R10, Gpr::R8, Gpr::R9].map(|register| registers.get(register));

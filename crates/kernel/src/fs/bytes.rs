@@ -34,13 +34,7 @@ pub(super) fn read(call: &mut Call, inode: Id<Inode>, offset: u64, to: &mut User
 }
 
 /// Reads what lies in one page of the file and one of the guest.
-fn read_part(
-    call: &mut Call,
-    inode: Id<Inode>,
-    at: u64,
-    wanted: u64,
-    to: &mut UserBuffer,
-) -> Result<u64, Error> {
+fn read_part(call: &mut Call, inode: Id<Inode>, at: u64, wanted: u64, to: &mut UserBuffer) -> Result<u64, Error> {
     let within = (at % PAGE) as usize;
     let front = to.front();
     let length = (PAGE - within as u64).min(wanted).min(front.length).min(PAGE - front.address % PAGE) as usize;
@@ -124,13 +118,7 @@ fn check_seals(call: &Call, inode: Id<Inode>, end: u64) -> Result<(), Error> {
 }
 
 /// Writes what lies in one page of the file and one of the guest.
-fn write_part(
-    call: &mut Call,
-    inode: Id<Inode>,
-    at: u64,
-    wanted: u64,
-    from: &mut UserBuffer,
-) -> Result<u64, Error> {
+fn write_part(call: &mut Call, inode: Id<Inode>, at: u64, wanted: u64, from: &mut UserBuffer) -> Result<u64, Error> {
     let within = (at % PAGE) as usize;
     let front = from.front();
     let length = (PAGE - within as u64).min(wanted).min(front.length).min(PAGE - front.address % PAGE) as usize;

@@ -143,8 +143,7 @@ pub fn release_table(kernel: &mut Kernel, table: Id<FdTable>) {
 
 /// Closes what execve(2) has to close. The caller has made sure that nobody shares the table.
 pub fn close_on_exec(kernel: &mut Kernel, table: Id<FdTable>) {
-    let entries: Vec<(Fd, FdEntry)> =
-        kernel.fd_tables[table].iter().filter(|(_, entry)| entry.close_on_exec).collect();
+    let entries: Vec<(Fd, FdEntry)> = kernel.fd_tables[table].iter().filter(|(_, entry)| entry.close_on_exec).collect();
     for (fd, entry) in entries {
         kernel.fd_tables[table].set(fd.0 as usize, None);
         close_entry(kernel, table, entry);

@@ -1,11 +1,11 @@
 //! Inodes: files, directories and the rest, whatever their names and wherever their bytes come from, inode(7).
 
+use super::description::FileObject;
 use super::generated::Generated;
 use super::locks::Locks;
 use super::mount::Mount;
 use super::node::Node;
 use super::page_cache::Pages;
-use super::description::FileObject;
 use crate::ipc::pipe::Pipe;
 use crate::table::{Id, Table};
 use abi::stat::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK};
@@ -66,6 +66,8 @@ pub struct Inode {
     pub host: Option<Box<HostOrigin>>,
     /// Whether anything of it differs from the host's file.
     pub is_changed: bool,
+    /// Whether linkat(2) may give it a name although it has none, open(2) `O_TMPFILE`.
+    pub may_be_linked: bool,
     /// Who holds it.
     pub references: u32,
     /// Descriptions that may write to it, and writable shared mappings.
@@ -158,6 +160,7 @@ impl Inode {
             kind,
             host: None,
             is_changed: true,
+            may_be_linked: false,
             references: 0,
             writers: 0,
             executed: 0,

@@ -8,7 +8,7 @@
 //! The host's files are the root: read when they are needed, never written; all changes stay in memory ([`overlay`]).
 
 mod bytes;
-mod calls;
+pub(crate) mod calls;
 mod context;
 mod description;
 pub mod epoll;
@@ -26,14 +26,15 @@ pub mod page_cache;
 pub mod path;
 pub mod permission;
 pub mod poll;
-pub mod tty;
+mod size;
 pub mod stat;
 pub mod stream;
+pub mod tty;
 
 pub use context::FsContext;
 pub use description::{FileDescription, FileObject, Snapshot, Transfer};
 pub use fd_table::{Fd, FdEntry, FdTable};
+pub use file::{release_inode, retain_inode};
 pub use inode::{Directory, DirectoryEntry, HostOrigin, Inode, InodeKind, Vfs};
 pub use mount::{FileSystem, Mount};
-pub use file::{release_inode, retain_inode};
 pub use node::{Location, Node};

@@ -7,7 +7,8 @@ use crate::ports::Outside;
 use crate::table::Id;
 use abi::Error;
 use abi::stat::{
-    DEVPTS_SUPER_MAGIC, EXT4_SUPER_MAGIC, PIPEFS_MAGIC, PROC_SUPER_MAGIC, S_IFDIR, SYSFS_MAGIC, TMPFS_MAGIC, make_device,
+    DEVPTS_SUPER_MAGIC, EXT4_SUPER_MAGIC, PIPEFS_MAGIC, PROC_SUPER_MAGIC, S_IFDIR, SYSFS_MAGIC, TMPFS_MAGIC,
+    make_device,
 };
 
 /// What kind of file system a mount is.
@@ -105,15 +106,20 @@ impl Kernel {
     }
 
     /// Mounts a file system whose root is an empty directory, on the directory `at` if it has a place in the tree.
-    pub fn mount(&mut self, file_system: FileSystem, source: &'static str, at: Option<Id<Node>>, mode: u32) -> Id<Node> {
+    pub fn mount(
+        &mut self,
+        file_system: FileSystem,
+        source: &'static str,
+        at: Option<Id<Node>>,
+        mode: u32,
+    ) -> Id<Node> {
         let index = self.vfs.mounts.len() as u32;
         let device = match file_system {
             FileSystem::Host => make_device(8, 1),
             _ => make_device(0, 20 + index),
         };
         let first = if matches!(file_system, FileSystem::Host) { FIRST_NEW_NUMBER } else { 2 };
-        let mount =
-            self.vfs.mounts.insert(Mount { file_system, source, device, root: None, at, next_number: first });
+        let mount = self.vfs.mounts.insert(Mount { file_system, source, device, root: None, at, next_number: first });
         let number = match file_system {
             FileSystem::Host => 2,
             _ => 1,
@@ -145,7 +151,9 @@ impl Kernel {
         let mut text = Vec::new();
         for (_, mount) in self.vfs.mounts.iter() {
             let Some(path) = mount.root.filter(|_| mount.file_system != FileSystem::Nameless) else { continue };
-            let Some(path) = self.path_below(path, Some(root).filter(|root| *root != self.root_node())) else { continue };
+            let Some(path) = self.path_below(path, Some(root).filter(|root| *root != self.root_node())) else {
+                continue;
+            };
             text.extend_from_slice(mount.source.as_bytes());
             text.push(b' ');
             text.extend(escape(&path));
@@ -161,7 +169,9 @@ impl Kernel {
         let mut text = Vec::new();
         for (id, mount) in self.vfs.mounts.iter() {
             let Some(path) = mount.root.filter(|_| mount.file_system != FileSystem::Nameless) else { continue };
-            let Some(path) = self.path_below(path, Some(root).filter(|root| *root != self.root_node())) else { continue };
+            let Some(path) = self.path_below(path, Some(root).filter(|root| *root != self.root_node())) else {
+                continue;
+            };
             let parent = mount.at.map_or(1, |at| mount_number(self.vfs.nodes[at].mount));
             let (major, minor) = (abi::stat::device_major(mount.device), abi::stat::device_minor(mount.device));
             text.extend_from_slice(format!("{} {parent} {major}:{minor} / ", mount_number(id)).as_bytes());
@@ -221,13 +231,7 @@ pub fn start(kernel: &mut Kernel, outside: &mut dyn Outside) -> Result<(), Error
 }
 
 /// The directory `name` in `parent`, made if it is not there.
-fn mount_point(
-    kernel: &mut Kernel,
-    outside: &mut dyn Outside,
-    parent: Id<Node>,
-    name: &[u8],
-    mode: u32,
-) -> Id<Node> {
+fn mount_point(kernel: &mut Kernel, outside: &mut dyn Outside, parent: Id<Node>, name: &[u8], mode: u32) -> Id<Node> {
     if let Ok(Some(node)) = super::overlay::lookup(kernel, outside, parent, name)
         && kernel.inode(node).is_directory()
     {

@@ -110,7 +110,11 @@ impl Kernel {
     }
 
     /// Frees what earlier calls left loose.
-    pub(super) fn sweep_loose_nodes(&mut self) {
+    #[inline]
+    pub(crate) fn sweep_loose_nodes(&mut self) {
+        if self.vfs.loose.is_empty() {
+            return;
+        }
         for node in std::mem::take(&mut self.vfs.loose) {
             if self.vfs.nodes.get(node).is_some() {
                 self.free_if_unused(node);

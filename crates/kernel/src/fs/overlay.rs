@@ -17,7 +17,12 @@ const MISSES_BEFORE_READING_ALL: usize = 8;
 ///
 /// # Errors
 /// The host's; `ENOTDIR` if it is no directory.
-pub fn put_under(kernel: &mut Kernel, outside: &mut dyn Outside, root: Id<Node>, path: &[u8]) -> Result<(), Error> {
+pub(super) fn put_under(
+    kernel: &mut Kernel,
+    outside: &mut dyn Outside,
+    root: Id<Node>,
+    path: &[u8],
+) -> Result<(), Error> {
     let metadata = outside.metadata(path)?;
     if metadata.mode & S_IFMT != S_IFDIR {
         return Err(Errno::ENOTDIR.because("only a directory can be the root of a file system"));
@@ -42,7 +47,7 @@ pub fn put_under(kernel: &mut Kernel, outside: &mut dyn Outside, root: Id<Node>,
 ///
 /// # Errors
 /// The host's, but for those that say that there is no such name.
-pub fn lookup(
+pub(super) fn lookup(
     kernel: &mut Kernel,
     outside: &mut dyn Outside,
     parent: Id<Node>,
@@ -84,7 +89,7 @@ pub fn lookup(
 ///
 /// # Errors
 /// The host's.
-pub fn complete(kernel: &mut Kernel, outside: &mut dyn Outside, node: Id<Node>) -> Result<(), Error> {
+pub(super) fn complete(kernel: &mut Kernel, outside: &mut dyn Outside, node: Id<Node>) -> Result<(), Error> {
     let inode = kernel.inode(node);
     let (Some(directory), Some(host)) = (inode.directory(), &inode.host) else { return Ok(()) };
     if directory.is_complete {
@@ -147,12 +152,7 @@ fn load(
 }
 
 fn origin(path: Vec<u8>, metadata: &HostMetadata) -> HostOrigin {
-    HostOrigin {
-        path,
-        identity: (metadata.device, metadata.inode),
-        blocks: metadata.blocks,
-        size: metadata.size,
-    }
+    HostOrigin { path, identity: (metadata.device, metadata.inode), blocks: metadata.blocks, size: metadata.size }
 }
 
 /// The host path of a name in a host directory.

@@ -289,11 +289,6 @@ pub(super) fn page_to_overwrite(call: &mut Call, inode: Id<Inode>, index: u64) -
     Ok(frame)
 }
 
-/// Bytes that the host still has for absent pages: read by nobody but tests and write-through.
-pub(super) fn host_length(kernel: &Kernel, inode: Id<Inode>) -> u64 {
-    kernel.vfs.inodes[inode].pages().map_or(0, |pages| pages.host_length)
-}
-
 /// Cuts what the host has for absent pages, because bytes in it are to become zero.
 pub(super) fn cut_host(kernel: &mut Kernel, inode: Id<Inode>, length: u64) {
     let pages = pages_mut(kernel, inode);

@@ -113,6 +113,9 @@ macro_rules! operations {
 
 // One line an operation, by folder.
 operations! {
+    // fs
+    Read(crate::fs::ops::Read),
+    Write(crate::fs::ops::Write),
     // sched
     Pause(crate::syscalls::operation::Pause),
 }

@@ -11,7 +11,11 @@ use super::argument::{Argument, Peek};
 use super::operation::SysResult;
 use crate::entry::Call;
 use crate::event::Event;
+use crate::fs::Fd;
+use crate::user::{UserCStr, UserPtr, UserSlice};
 use abi::Errno;
+use abi::fcntl::Iovec;
+use abi::stat::Stat;
 
 /// How much of a call there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +103,28 @@ macro_rules! syscalls {
 
 syscalls! {
     // files: descriptors and bytes
+    0 read(fd: Fd, buffer: UserSlice) => crate::fs::calls::transfer::read, full, "read(2)", "fs/read_write.c";
+    1 write(fd: Fd, buffer: UserSlice) => crate::fs::calls::transfer::write, full, "write(2)", "fs/read_write.c";
+    2 open(path: UserCStr, flags: u32, mode: u32) => crate::fs::calls::open::open, full, "open(2)", "fs/open_flags.c";
+    3 close(fd: Fd) => crate::fs::calls::open::close, full, "close(2)", "fs/open_flags.c";
+    17 pread64(fd: Fd, buffer: UserSlice, offset: i64) => crate::fs::calls::transfer::pread64,
+       full, "pread(2)", "fs/read_write.c";
+    18 pwrite64(fd: Fd, buffer: UserSlice, offset: i64) => crate::fs::calls::transfer::pwrite64,
+       full, "pwrite(2)", "fs/read_write.c";
+    19 readv(fd: Fd, vector: UserPtr<Iovec>, count: u64) => crate::fs::calls::transfer::readv,
+       full, "readv(2)", "fs/vectors.c";
+    20 writev(fd: Fd, vector: UserPtr<Iovec>, count: u64) => crate::fs::calls::transfer::writev,
+       full, "writev(2)", "fs/vectors.c";
+    85 creat(path: UserCStr, mode: u32) => crate::fs::calls::open::creat, full, "creat(2)", "fs/open_flags.c";
+    257 openat(directory: Fd, path: UserCStr, flags: u32, mode: u32) => crate::fs::calls::open::openat,
+       full, "openat(2)", "fs/open_flags.c";
 
     // files: names
+    4 stat(path: UserCStr, to: UserPtr<Stat>) => crate::fs::calls::status::stat, full, "stat(2)", "fs/stat.c";
+    5 fstat(fd: Fd, to: UserPtr<Stat>) => crate::fs::calls::status::fstat, full, "fstat(2)", "fs/stat.c";
+    6 lstat(path: UserCStr, to: UserPtr<Stat>) => crate::fs::calls::status::lstat, full, "lstat(2)", "fs/stat.c";
+    262 newfstatat(directory: Fd, path: UserCStr, to: UserPtr<Stat>, flags: u32) => crate::fs::calls::status::newfstatat,
+       full, "fstatat(2)", "fs/stat.c";
 
     // devices and terminals
 

@@ -1,0 +1,356 @@
+//! What can be done with an open file, whatever it is: each function decides by the kind of object. And the operations
+//! that move bytes, which sleep while an object has none or no room.
+
+use super::description::{FileDescription, FileObject, Snapshot, Transfer};
+use super::inode::{Inode, InodeKind};
+use super::node::Node;
+use super::{bytes, generated, stream};
+use crate::entry::Call;
+use crate::ipc::{eventfd, pipe};
+use crate::kernel::Kernel;
+use crate::syscalls::operation::{Blocking, Flow, Interrupted, Operation, Step, SysResult};
+use crate::table::Id;
+use crate::user::UserBuffer;
+use crate::wait::Wait;
+use abi::fcntl::{O_ACCMODE, O_APPEND, O_DIRECT, O_RDONLY, O_RDWR, O_WRONLY};
+use abi::{Errno, Error};
+
+/// Where bytes of a file are read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// At the description's offset, which moves along.
+    Current,
+    /// At this offset: pread(2), pwrite(2).
+    At(u64),
+}
+
+/// read(2) and its kin: until some bytes have come, or the end.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// From what; held.
+    pub file: Id<FileDescription>,
+    /// Where to.
+    pub to: UserBuffer,
+    /// Where in the file.
+    pub position: Position,
+}
+
+impl Blocking for Read {
+    fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
+        match read_object(call, self.file, self.position, &mut self.to)? {
+            Transfer::Done(count) => Ok(Step::Done(count as u64)),
+            Transfer::WouldBlock(_) if call.kernel.files[self.file].is_nonblocking() => {
+                Err(Errno::EAGAIN.because("nothing can be read now, and the file is `O_NONBLOCK`"))
+            }
+            Transfer::WouldBlock(keys) => Ok(Step::Block(Wait { keys, deadline: None })),
+        }
+    }
+
+    fn interrupted(&self) -> Interrupted {
+        Interrupted::RestartIfAllowed
+    }
+
+    fn release(&mut self, call: &mut Call) {
+        call.release_file(self.file);
+    }
+}
+
+/// write(2) and its kin: until all bytes have gone.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// To what; held.
+    pub file: Id<FileDescription>,
+    /// What is left.
+    pub from: UserBuffer,
+    /// Where in the file.
+    pub position: Position,
+    /// Bytes that have gone.
+    pub done: u64,
+}
+
+impl Blocking for Write {
+    fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
+        loop {
+            match write_object(call, self.file, self.position, &mut self.from) {
+                Ok(Transfer::Done(count)) => {
+                    self.done += count as u64;
+                    if let Position::At(offset) = &mut self.position {
+                        *offset += count as u64;
+                    }
+                    // 0: the object takes no more, such as a file at its largest size.
+                    if self.from.remaining() == 0 || count == 0 {
+                        return Ok(Step::Done(self.done));
+                    }
+                }
+                Ok(Transfer::WouldBlock(keys)) => {
+                    if !call.kernel.files[self.file].is_nonblocking() {
+                        return Ok(Step::Block(Wait { keys, deadline: None }));
+                    }
+                    if self.done > 0 {
+                        return Ok(Step::Done(self.done));
+                    }
+                    return Err(Errno::EAGAIN.because("nothing can be written now, and the file is `O_NONBLOCK`"));
+                }
+                Err(_) if self.done > 0 => return Ok(Step::Done(self.done)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn interrupted(&self) -> Interrupted {
+        if self.done > 0 { Interrupted::Partial(self.done) } else { Interrupted::RestartIfAllowed }
+    }
+
+    fn release(&mut self, call: &mut Call) {
+        call.release_file(self.file);
+    }
+}
+
+/// Steps an operation at once, so that a call that need not sleep costs no allocation.
+pub fn start<T: Blocking + Into<Operation>>(call: &mut Call, mut operation: T) -> SysResult {
+    match operation.step(call) {
+        Ok(Step::Done(value)) => {
+            operation.release(call);
+            Ok(Flow::Done(value))
+        }
+        Ok(Step::Then(flow)) => {
+            operation.release(call);
+            Ok(flow)
+        }
+        // Its next step says `Block` again, or sees what has changed meanwhile.
+        Ok(Step::Block(_)) => Ok(Flow::Start(operation.into())),
+        Err(error) => {
+            operation.release(call);
+            Err(error)
+        }
+    }
+}
+
+/// Reads what is there now.
+///
+/// # Errors
+/// `EBADF` if it is not open for reading, `EISDIR`, `EINVAL` for objects that cannot be read, the object's own.
+pub fn read_object(
+    call: &mut Call,
+    file: Id<FileDescription>,
+    position: Position,
+    to: &mut UserBuffer,
+) -> Result<Transfer, Error> {
+    let description = &call.kernel.files[file];
+    if !description.is_readable() {
+        return Err(Errno::EBADF.because("the file is not open for reading"));
+    }
+    match description.object {
+        FileObject::Inode(inode) => read_inode(call, file, inode, position, to),
+        FileObject::Stream(stream) => stream::read(call, stream, to),
+        FileObject::PipeReader(id) | FileObject::Fifo { pipe: id, .. } => pipe::read(call, id, to),
+        FileObject::PipeWriter(_) => Err(Errno::EBADF.because("the file is not open for reading")),
+        FileObject::EventFd(id) => eventfd::read(call, id, to),
+        FileObject::TimerFd(_) => Err(Errno::EINVAL.because("timers cannot be read yet")),
+        FileObject::Epoll(_) => Err(Errno::EINVAL.because("an epoll set cannot be read")),
+    }
+}
+
+fn read_inode(
+    call: &mut Call,
+    file: Id<FileDescription>,
+    inode: Id<Inode>,
+    position: Position,
+    to: &mut UserBuffer,
+) -> Result<Transfer, Error> {
+    let offset = match position {
+        Position::Current => call.kernel.files[file].offset,
+        Position::At(offset) => offset,
+    };
+    let count = match &call.kernel.vfs.inodes[inode].kind {
+        InodeKind::Regular(_) => bytes::read(call, inode, offset, to)?,
+        InodeKind::Generated(generated) => {
+            let generated = *generated;
+            read_text(call, file, generated, offset, to)?
+        }
+        InodeKind::Directory(_) => return Err(Errno::EISDIR.because("a directory is read with getdents64(2)")),
+        _ => return Err(Errno::EINVAL.because("the file cannot be read")),
+    };
+    if position == Position::Current {
+        call.kernel.files[file].offset = offset + count as u64;
+    }
+    Ok(Transfer::Done(count))
+}
+
+/// Reads a generated file. Its text is made when it is read from the beginning, so that later parts fit the first.
+fn read_text(
+    call: &mut Call,
+    file: Id<FileDescription>,
+    generated: generated::Generated,
+    offset: u64,
+    to: &mut UserBuffer,
+) -> Result<usize, Error> {
+    if call.kernel.vfs.inodes[inode_of(call.kernel, file)].is_directory() {
+        return Err(Errno::EISDIR.because("a directory is read with getdents64(2)"));
+    }
+    let known = matches!(call.kernel.files[file].snapshot, Snapshot::Text(_));
+    if offset == 0 || !known {
+        let text = generated::read(call, generated)?;
+        call.kernel.files[file].snapshot = Snapshot::Text(text);
+    }
+    let Snapshot::Text(text) = std::mem::take(&mut call.kernel.files[file].snapshot) else { unreachable!("set above") };
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
+    let count = (text.len() - start).min(usize::try_from(to.remaining()).unwrap_or(usize::MAX));
+    let copied = call.scatter(to, &text[start..start + count]);
+    call.kernel.files[file].snapshot = Snapshot::Text(text);
+    copied?;
+    to.advance(count as u64);
+    Ok(count)
+}
+
+/// Whether reads and writes of the file can be at any offset: pread(2), lseek(2).
+pub fn has_offset(call: &mut Call, file: Id<FileDescription>) -> bool {
+    match call.kernel.files[file].object {
+        FileObject::Inode(_) => true,
+        FileObject::Stream(_)
+        | FileObject::PipeReader(_)
+        | FileObject::PipeWriter(_)
+        | FileObject::Fifo { .. }
+        | FileObject::EventFd(_)
+        | FileObject::TimerFd(_)
+        | FileObject::Epoll(_) => false,
+    }
+}
+
+/// The inode that a description of an inode has open.
+fn inode_of(kernel: &Kernel, file: Id<FileDescription>) -> Id<Inode> {
+    match kernel.files[file].object {
+        FileObject::Inode(inode) => inode,
+        _ => unreachable!("the caller has an inode open"),
+    }
+}
+
+/// Writes what fits now.
+///
+/// # Errors
+/// `EBADF` if it is not open for writing, `EINVAL` for objects that cannot be written, the object's own.
+pub fn write_object(
+    call: &mut Call,
+    file: Id<FileDescription>,
+    position: Position,
+    from: &mut UserBuffer,
+) -> Result<Transfer, Error> {
+    let description = &call.kernel.files[file];
+    if !description.is_writable() {
+        return Err(Errno::EBADF.because("the file is not open for writing"));
+    }
+    let is_packet = description.flags & O_DIRECT != 0;
+    let mode = if is_packet { pipe::WriteMode::Packet } else { pipe::WriteMode::Stream };
+    match description.object {
+        FileObject::Inode(inode) => write_inode(call, file, inode, position, from),
+        FileObject::Stream(stream) => stream::write(call, stream, from),
+        FileObject::PipeWriter(id) | FileObject::Fifo { pipe: id, .. } => pipe::write(call, id, from, mode),
+        FileObject::PipeReader(_) => Err(Errno::EBADF.because("the file is not open for writing")),
+        FileObject::EventFd(id) => eventfd::write(call, id, from),
+        FileObject::TimerFd(_) | FileObject::Epoll(_) => Err(Errno::EINVAL.because("the file cannot be written")),
+    }
+}
+
+fn write_inode(
+    call: &mut Call,
+    file: Id<FileDescription>,
+    inode: Id<Inode>,
+    position: Position,
+    from: &mut UserBuffer,
+) -> Result<Transfer, Error> {
+    let appends = call.kernel.files[file].flags & O_APPEND != 0;
+    let mut offset = match position {
+        // "if a file is opened with O_APPEND, pwrite() appends data to the end of the file, regardless of the value of
+        // offset", pwrite(2) BUGS.
+        _ if appends => call.kernel.vfs.inodes[inode].size(),
+        Position::Current => call.kernel.files[file].offset,
+        Position::At(offset) => offset,
+    };
+    let count = match &call.kernel.vfs.inodes[inode].kind {
+        InodeKind::Regular(_) => bytes::write(call, inode, offset, from)?,
+        InodeKind::Generated(generated) => {
+            let generated = *generated;
+            let mut text = vec![0; from.remaining().min(65536) as usize];
+            call.gather(from, &mut text)?;
+            let count = generated::write(call, generated, offset, &text)?;
+            from.advance(count as u64);
+            count
+        }
+        _ => return Err(Errno::EINVAL.because("the file cannot be written")),
+    };
+    offset += count as u64;
+    if position == Position::Current {
+        call.kernel.files[file].offset = offset;
+    }
+    Ok(Transfer::Done(count))
+}
+
+/// Opens a device by its number. Gives the object; the description is made by the caller.
+pub(super) fn open_device(call: &mut Call, node: Id<Node>, _flags: u32) -> Result<FileObject, Error> {
+    let _number = call.kernel.inode(node).special_device;
+    Err(Errno::ENXIO.because("there is no such device"))
+}
+
+/// Opens anew what another description has open: open(2) of `/proc/PID/fd/N` for what has no name.
+///
+/// # Errors
+/// `ENXIO` for what cannot be opened twice.
+pub(super) fn reopen_object(call: &mut Call, object: FileObject, flags: u32) -> Result<FileObject, Error> {
+    let (reads, writes) = match flags & O_ACCMODE {
+        O_RDONLY => (true, false),
+        O_WRONLY => (false, true),
+        O_RDWR => (true, true),
+        _ => (false, false),
+    };
+    match object {
+        FileObject::Stream(_) => Ok(object),
+        FileObject::PipeReader(id) | FileObject::PipeWriter(id) => {
+            let pipe = &mut call.kernel.pipes[id];
+            match (reads, writes) {
+                (true, false) => {
+                    pipe.readers += 1;
+                    Ok(FileObject::PipeReader(id))
+                }
+                (false, true) => {
+                    pipe.writers += 1;
+                    Ok(FileObject::PipeWriter(id))
+                }
+                _ => Err(Errno::ENXIO.because("a pipe is opened again for reading or for writing")),
+            }
+        }
+        FileObject::Inode(_) | FileObject::Fifo { .. } => {
+            Err(Errno::ENXIO.because("what has a name is opened by its name"))
+        }
+        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) => {
+            Err(Errno::ENXIO.because("the file cannot be opened again"))
+        }
+    }
+}
+
+/// The last holder of a description has let it go: tells the object. The description is out of its table already.
+pub(super) fn close_object(kernel: &mut Kernel, description: &FileDescription) {
+    match description.object {
+        FileObject::Inode(_) | FileObject::Stream(_) => {}
+        FileObject::PipeReader(id) => {
+            pipe::close(kernel, id, pipe::Ends::READ);
+        }
+        FileObject::PipeWriter(id) => {
+            pipe::close(kernel, id, pipe::Ends::WRITE);
+        }
+        FileObject::Fifo { .. } => {}
+        FileObject::EventFd(id) => eventfd::close(kernel, id),
+        FileObject::TimerFd(_) => {}
+        FileObject::Epoll(_) => {}
+    }
+}
+
+/// Sends the caller SIGPIPE: nobody reads what it writes.
+pub(super) fn send_pipe_signal(call: &mut Call) {
+    crate::ipc::broken_pipe(call);
+}
+
+/// Sends the caller SIGXFSZ: the file would exceed RLIMIT_FSIZE.
+pub(super) fn send_file_size_signal(call: &mut Call) {
+    const SIGXFSZ: i32 = 25;
+    call.current().signals.pending.insert(SIGXFSZ);
+}
