@@ -184,6 +184,14 @@ impl Tlb {
         self.empty();
     }
 
+    /// Makes the buffer as good as new for another address space, without a new allocation.
+    pub fn recycle(&mut self, memory: &PhysicalMemory) {
+        self.slots = MIN_SLOTS;
+        self.flush();
+        self.code_marks_seen = memory.code_marks();
+        (self.misses, self.accesses, self.flushes) = (0, 0, 0);
+    }
+
     /// Forgets all permissions to write: fork made the address space copy-on-write.
     pub fn flush_writes(&mut self) {
         for slot in 0..self.slots {

@@ -146,7 +146,7 @@ impl PageTable {
     ) {
         let (shift, mask) = self.shifts[level];
         let first = (range.start.saturating_sub(base) >> shift) as usize;
-        let last = ((range.end - 1).saturating_sub(base) >> shift) as usize;
+        let last = ((range.end - 1 - base) >> shift) as usize;
         for index in first..=last.min(mask) {
             let entry = Entry(memory.word(table, index));
             let page = base + ((index as u64) << shift);
@@ -159,6 +159,122 @@ impl PageTable {
                 self.collect(memory, entry.frame(), level + 1, page, range, found);
             }
         }
+    }
+
+    /// Visits the entries of pages in `range` that are not [`Entry::NONE`], in address order, and replaces each with what
+    /// `change` answers. Skips absent tables whole. The caller keeps frame counts and TLBs right.
+    pub fn update(
+        &mut self,
+        memory: &mut PhysicalMemory,
+        range: Range<u64>,
+        mut change: impl FnMut(&mut PhysicalMemory, u64, Entry) -> Entry,
+    ) {
+        let range = range.start..range.end.min(self.scheme.user_end());
+        if !range.is_empty() {
+            self.update_table(memory, self.root, 0, 0, &range, &mut change);
+        }
+    }
+
+    fn update_table(
+        &self,
+        memory: &mut PhysicalMemory,
+        table: FrameNumber,
+        level: usize,
+        base: u64,
+        range: &Range<u64>,
+        change: &mut impl FnMut(&mut PhysicalMemory, u64, Entry) -> Entry,
+    ) {
+        let (shift, mask) = self.shifts[level];
+        let first = (range.start.saturating_sub(base) >> shift) as usize;
+        let last = ((range.end - 1 - base) >> shift) as usize;
+        for index in first..=last.min(mask) {
+            let entry = Entry(memory.word(table, index));
+            if entry == Entry::NONE {
+                continue;
+            }
+            let page = base + ((index as u64) << shift);
+            if level + 1 < self.shifts.len() {
+                self.update_table(memory, entry.frame(), level + 1, page, range, change);
+            } else {
+                let new = change(memory, page, entry);
+                if new != entry {
+                    memory.set_word(table, index, new.0);
+                }
+            }
+        }
+    }
+
+    /// Copies entries of pages in `range` to `other`, a table of the same scheme, one pass over both. For each entry that
+    /// is not [`Entry::NONE`], `share` answers what it becomes here and what is set there.
+    /// The caller keeps frame counts and TLBs right.
+    ///
+    /// # Errors
+    /// [`OutOfFrames`] if `other` needs a table and there is no frame for it; what was copied before stays copied.
+    pub fn copy_to(
+        &mut self,
+        other: &mut PageTable,
+        memory: &mut PhysicalMemory,
+        range: Range<u64>,
+        mut share: impl FnMut(&mut PhysicalMemory, u64, Entry) -> (Entry, Entry),
+    ) -> Result<(), OutOfFrames> {
+        assert_eq!(self.scheme, other.scheme, "tables of one scheme");
+        let range = range.start..range.end.min(self.scheme.user_end());
+        if range.is_empty() {
+            return Ok(());
+        }
+        let tables = (self.root, other.root);
+        self.copy_table(tables, &mut other.tables, memory, 0, 0, &range, &mut share)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a recursive walk over two tables at once")]
+    fn copy_table(
+        &self,
+        (from, to): (FrameNumber, FrameNumber),
+        counts: &mut [u32],
+        memory: &mut PhysicalMemory,
+        level: usize,
+        base: u64,
+        range: &Range<u64>,
+        share: &mut impl FnMut(&mut PhysicalMemory, u64, Entry) -> (Entry, Entry),
+    ) -> Result<(), OutOfFrames> {
+        let (shift, mask) = self.shifts[level];
+        let first = (range.start.saturating_sub(base) >> shift) as usize;
+        let last = ((range.end - 1 - base) >> shift) as usize;
+        for index in first..=last.min(mask) {
+            let entry = Entry(memory.word(from, index));
+            if entry == Entry::NONE {
+                continue;
+            }
+            let page = base + ((index as u64) << shift);
+            if level + 1 == self.shifts.len() {
+                let (here, there) = share(memory, page, entry);
+                if here != entry {
+                    memory.set_word(from, index, here.0);
+                }
+                memory.set_word(to, index, there.0);
+                continue;
+            }
+            let mut next = Entry(memory.word(to, index));
+            if !next.is_present() {
+                next = Entry::new(memory.allocate_zeroed()?, Entry::WRITABLE | Entry::USER);
+                memory.set_word(to, index, next.0);
+                counts[level + 1] += 1;
+            }
+            self.copy_table((entry.frame(), next.frame()), counts, memory, level + 1, page, range, share)?;
+        }
+        Ok(())
+    }
+
+    /// All frames that hold tables, the root first, for those who recount references.
+    pub fn frames(&self, memory: &PhysicalMemory) -> Vec<FrameNumber> {
+        let mut found = vec![self.root];
+        let mut level = vec![self.root];
+        for (_, mask) in &self.shifts[..self.shifts.len() - 1] {
+            let entries = level.iter().flat_map(|table| (0..=*mask).map(|index| Entry(memory.word(*table, index))));
+            level = entries.filter(|entry| entry.is_present()).map(Entry::frame).collect();
+            found.extend_from_slice(&level);
+        }
+        found
     }
 
     /// Gives back the table frames below the root that hold no entry any more and lie wholly or partly in `range`.
@@ -182,7 +298,7 @@ impl PageTable {
         }
         let (shift, mask) = self.shifts[level];
         let first = (range.start.saturating_sub(base) >> shift) as usize;
-        let last = ((range.end - 1).saturating_sub(base) >> shift) as usize;
+        let last = ((range.end - 1 - base) >> shift) as usize;
         for index in first..=last.min(mask) {
             let entry = Entry(memory.word(table, index));
             if entry == Entry::NONE {
@@ -237,6 +353,35 @@ mod tests {
             table.replace(&mut memory, *page, Entry::NONE);
         }
         table.destroy(&mut memory);
+        assert_eq!(memory.available(), all);
+    }
+
+    #[test]
+    fn a_copy_of_a_range_holds_what_the_range_held() {
+        let mut memory = PhysicalMemory::new(4 << 20).unwrap();
+        let all = memory.available();
+        let mut table = PageTable::new(PagingScheme::x86_64(), &mut memory).unwrap();
+        let mut copy = PageTable::new(PagingScheme::x86_64(), &mut memory).unwrap();
+        let pages = [0x1000u64, 0x1ff000, 0x200000, 0x4000_0000, 0x7fff_0000_0000];
+        for (number, page) in pages.iter().enumerate() {
+            let entry = Entry::new(FrameNumber(number as u32), Entry::USER | Entry::WRITABLE);
+            table.set(&mut memory, *page, entry).unwrap();
+        }
+        table
+            .copy_to(&mut copy, &mut memory, 0x1ff000..0x4000_1000, |_, _, entry| {
+                (entry.without(Entry::WRITABLE), entry.with(Entry::DIRTY))
+            })
+            .unwrap();
+        let copied: Vec<_> = copy.entries(&memory, 0..u64::MAX).iter().map(|mapped| mapped.page).collect();
+        assert_eq!(copied, pages[1..4]);
+        assert!(table.entry(&memory, pages[0]).is_writable() && table.entry(&memory, pages[4]).is_writable());
+        assert!(!table.entry(&memory, pages[2]).is_writable() && copy.entry(&memory, pages[2]).is_dirty());
+        let recount = (table.frames(&memory).len() + copy.frames(&memory).len()) as u32;
+        assert_eq!(recount, all - memory.available());
+        for mut table in [table, copy] {
+            table.update(&mut memory, 0..u64::MAX, |_, _, _| Entry::NONE);
+            table.destroy(&mut memory);
+        }
         assert_eq!(memory.available(), all);
     }
 }
