@@ -8,6 +8,7 @@ pub mod epoll;
 pub mod errno;
 pub mod fcntl;
 pub mod ioctl;
+pub mod mman;
 pub mod poll;
 pub mod stat;
 pub mod syscall_names;

@@ -104,6 +104,11 @@ pub enum Event {
         /// How.
         kind: FaultKind,
     },
+    /// No frame was left for a page fault: the thread that made the access cannot go on.
+    OutOfMemory {
+        /// The address.
+        address: u64,
+    },
     /// Bytes went into a pipe.
     PipeWrote {
         /// Which.

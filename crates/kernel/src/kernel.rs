@@ -6,7 +6,7 @@ use crate::fs::epoll::Epoll;
 use crate::fs::{FdTable, FileDescription, FsContext, Vfs};
 use crate::ipc::eventfd::EventFd;
 use crate::ipc::pipe::Pipe;
-use crate::mm::AddressSpace;
+use crate::mm::{AddressSpace, Memory};
 use crate::process::{Pids, Process, Thread, ThreadState};
 use crate::sched::Scheduler;
 use crate::signal::SignalActions;
@@ -55,6 +55,8 @@ pub struct Kernel {
     pub threads: Table<Thread>,
     /// Address spaces, shared by `CLONE_VM`.
     pub spaces: Table<AddressSpace>,
+    /// What they have in common.
+    pub mm: Memory,
     /// Signal dispositions, shared by `CLONE_SIGHAND`.
     pub actions: Table<SignalActions>,
     /// Descriptor tables, shared by `CLONE_FILES`.
@@ -89,6 +91,7 @@ impl Kernel {
             processes: Table::default(),
             threads: Table::default(),
             spaces: Table::default(),
+            mm: Memory::default(),
             actions: Table::default(),
             fd_tables: Table::default(),
             fs_contexts: Table::default(),

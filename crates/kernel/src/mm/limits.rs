@@ -1,0 +1,112 @@
+//! What limits a process's memory: RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK, overcommit, `vm.mmap_min_addr`.
+
+use crate::entry::Call;
+use crate::kernel::Kernel;
+use crate::mm::AddressSpace;
+use crate::mm::vma::{AreaFlags, Backing, Vma};
+use crate::table::Id;
+use abi::{Errno, Error};
+use std::ops::Range;
+
+/// The soft limit of the calling process.
+pub(crate) fn soft(call: &Call, resource: usize) -> u64 {
+    let _ = call;
+    match resource {
+        RLIMIT_STACK | RLIMIT_MEMLOCK => 8 << 20,
+        _ => u64::MAX,
+    }
+}
+pub(crate) const RLIMIT_DATA: usize = 2;
+pub(crate) const RLIMIT_STACK: usize = 3;
+pub(crate) const RLIMIT_MEMLOCK: usize = 8;
+pub(crate) const RLIMIT_AS: usize = 9;
+
+/// Whether the calling process may have `area` too, in the place of what is mapped in `replaced`. Linux `may_expand_vm`.
+///
+/// # Errors
+/// `ENOMEM` beyond RLIMIT_AS or RLIMIT_DATA.
+pub(crate) fn may_grow(
+    call: &Call,
+    space: Id<AddressSpace>,
+    area: &Vma,
+    replaced: Option<Range<u64>>,
+) -> Result<(), Error> {
+    let areas = &call.kernel.spaces[space].areas;
+    let (totals, limit) = (areas.totals(), soft(call, RLIMIT_AS));
+    let mut total = totals.mapped.saturating_add(area.length());
+    if total > limit
+        && let Some(replaced) = replaced
+    {
+        total -= areas.mapped_in(replaced);
+    }
+    if total > limit {
+        return Err(Errno::ENOMEM.because("the process's mappings would exceed `RLIMIT_AS`"));
+    }
+    if area.is_data() && totals.data.saturating_add(area.length()) > soft(call, RLIMIT_DATA) {
+        return Err(Errno::ENOMEM.because("the process's data would exceed `RLIMIT_DATA`"));
+    }
+    Ok(())
+}
+
+/// Whether the calling process may lock `length` bytes more.
+///
+/// # Errors
+/// `EPERM` if it may lock nothing at all, `EAGAIN` beyond RLIMIT_MEMLOCK.
+pub(crate) fn may_lock(call: &Call, space: Id<AddressSpace>, length: u64) -> Result<(), Error> {
+    if call.kernel.configuration.uid == 0 {
+        return Ok(());
+    }
+    let limit = soft(call, RLIMIT_MEMLOCK);
+    if limit == 0 {
+        return Err(Errno::EPERM.because("`RLIMIT_MEMLOCK` is 0 and the process has no `CAP_IPC_LOCK`"));
+    }
+    if call.kernel.spaces[space].areas.totals().locked.saturating_add(length) > limit {
+        return Err(Errno::EAGAIN.because("the process's locked memory would exceed `RLIMIT_MEMLOCK`"));
+    }
+    Ok(())
+}
+
+/// Whether the calling process may map below `vm.mmap_min_addr`.
+pub(crate) fn may_map_low(call: &Call) -> bool {
+    call.kernel.configuration.uid == 0
+}
+
+/// Whether memory has to be promised for an area: what it holds could become private, or lives in no file. Linux
+/// `accountable_mapping`.
+pub(crate) fn is_accounted(area: &Vma) -> bool {
+    let needs_frames = area.is_writable() && !area.shared || area.shared && area.backing == Backing::Anonymous;
+    needs_frames && !area.flags.has(AreaFlags::NO_RESERVE)
+}
+
+/// Whether `length` bytes more may be promised. Linux `__vm_enough_memory`.
+///
+/// # Errors
+/// `ENOMEM` if they obviously cannot be had, or in the strict mode, if too much is promised already.
+pub(crate) fn may_commit(kernel: &Kernel, length: u64) -> Result<(), Error> {
+    let physical = u64::from(kernel.memory.total()) << machine::frames::FRAME_SHIFT;
+    match kernel.mm.settings.overcommit {
+        1 => Ok(()),
+        2 => {
+            let limit = commit_limit(kernel);
+            if committed(kernel).saturating_add(length) > limit {
+                return Err(Errno::ENOMEM.because("more memory would be promised than `vm.overcommit_ratio` allows"));
+            }
+            Ok(())
+        }
+        _ if length > physical => Err(Errno::ENOMEM.because("the machine has less memory than that")),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes promised to all processes: Committed_AS.
+pub fn committed(kernel: &Kernel) -> u64 {
+    let private: u64 = kernel.spaces.iter().map(|(_, space)| space.areas.totals().committed).sum();
+    let shared: u64 = kernel.mm.shared.iter().map(|(_, object)| object.size).sum();
+    private + shared
+}
+
+/// Bytes that may be promised in the strict mode: CommitLimit.
+pub fn commit_limit(kernel: &Kernel) -> u64 {
+    let physical = u64::from(kernel.memory.total()) << machine::frames::FRAME_SHIFT;
+    physical / 100 * u64::from(kernel.mm.settings.overcommit_ratio)
+}
