@@ -8,12 +8,15 @@
 
 pub mod address_space;
 pub mod areas;
+pub mod calls;
 pub mod fault;
 pub mod fork;
+pub mod heap;
 pub mod layout;
 pub mod limits;
 pub mod map;
 pub mod policy;
+mod protect;
 pub mod reclaim;
 pub mod shared_memory;
 pub mod unmap;

@@ -131,6 +131,10 @@ syscalls! {
     // pipes, readiness, event descriptors
 
     // memory
+    9 mmap(addr: u64, length: u64, prot: u32, flags: u32, fd: Fd, offset: u64) => crate::mm::calls::mmap, full, "mmap(2)", "mm/mmap_basic.c";
+    10 mprotect(addr: u64, length: u64, prot: u32) => crate::mm::calls::mprotect, full, "mprotect(2)", "mm/mprotect.c";
+    11 munmap(addr: u64, length: u64) => crate::mm::calls::munmap, full, "munmap(2)", "mm/mmap_basic.c";
+    12 brk(addr: u64) => crate::mm::calls::brk, full, "brk(2)", "mm/brk.c";
 
     // processes and threads
 

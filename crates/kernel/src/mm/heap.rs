@@ -1,0 +1,64 @@
+//! brk(2): the heap that follows the program.
+
+use crate::entry::Call;
+use crate::kernel::Kernel;
+use crate::mm::areas::STACK_GUARD_PAGES;
+use crate::mm::limits::RLIMIT_DATA;
+use crate::mm::map::{self, PAGE, round_up};
+use crate::mm::vma::{AreaFlags, Vma};
+use crate::mm::{AddressSpace, limits, unmap};
+use crate::table::Id;
+use abi::mman::{PROT_READ, PROT_WRITE};
+
+/// Lets the heap begin, empty, at the first page boundary at or after `address`: the end of the program.
+pub fn begin(kernel: &mut Kernel, space: Id<AddressSpace>, address: u64) {
+    let here = &mut kernel.spaces[space];
+    let start = round_up(address).unwrap_or(here.layout.user_end);
+    (here.heap_start, here.heap_end) = (start, start);
+}
+
+/// Lets the heap end at `end` if possible; where it ends then. brk(2), "C library/kernel differences".
+pub(crate) fn set_end(call: &mut Call, space: Id<AddressSpace>, end: u64) -> u64 {
+    let here = &call.kernel.spaces[space];
+    let (start, old) = (here.heap_start, here.heap_end);
+    if end < start || end > here.layout.user_end - PAGE || end - start > limits::soft(call, RLIMIT_DATA) {
+        return old;
+    }
+    let (old_page, new_page) = ((old + PAGE - 1) & !(PAGE - 1), (end + PAGE - 1) & !(PAGE - 1));
+    if new_page < old_page {
+        unmap::unmap(call, space, new_page..old_page);
+    } else if new_page > old_page && !grow(call, space, old_page, new_page) {
+        return old;
+    }
+    call.kernel.spaces[space].heap_end = end;
+    end
+}
+
+fn grow(call: &mut Call, space: Id<AddressSpace>, from: u64, to: u64) -> bool {
+    let here = &call.kernel.spaces[space];
+    // One page stays free between the heap and what follows, as in Linux mm/mmap.c.
+    let is_blocked = here.areas.at_or_above(from).is_some_and(|next| {
+        let guard = if next.flags.has(AreaFlags::GROWS_DOWN) { STACK_GUARD_PAGES * PAGE } else { 0 };
+        to + PAGE > next.start.saturating_sub(guard)
+    });
+    if is_blocked {
+        return false;
+    }
+    let mut area = Vma::anonymous(from, to, PROT_READ | PROT_WRITE);
+    area.flags = here.future_flags.with(AreaFlags::ACCOUNTED);
+    let is_locked = area.flags.has(AreaFlags::LOCKED);
+    if here.areas.len() > call.kernel.mm.settings.most_areas
+        || limits::may_grow(call, space, &area, None).is_err()
+        || limits::may_commit(call.kernel, to - from).is_err()
+        || is_locked && limits::may_lock(call, space, to - from).is_err()
+    {
+        return false;
+    }
+    let fill = is_locked && !area.flags.has(AreaFlags::LOCK_ON_FAULT);
+    map::insert(call, space, area);
+    if fill {
+        // As for mmap(2): what cannot be filled now is filled when it is used.
+        let _ = map::populate(call, space, from..to);
+    }
+    true
+}
