@@ -18,6 +18,7 @@ pub mod generated;
 mod inode;
 pub mod locks;
 pub mod mount;
+mod names;
 mod node;
 pub mod open;
 pub mod ops;

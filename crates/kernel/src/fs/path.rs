@@ -24,8 +24,10 @@ const MAX_LINKS: u32 = 40;
 pub enum Follow {
     /// It is followed.
     Yes,
-    /// It is the answer itself.
+    /// It is the answer itself, unless slashes follow it.
     No,
+    /// It is the answer itself: calls that make, remove or rename names. Slashes behind it are the caller's business.
+    Never,
 }
 
 /// What the last part of a path is.
@@ -190,14 +192,14 @@ impl Walk {
                 }
                 return self.found(name, Last::Name, None, has_trailing_slash);
             };
-            let follows = !is_last || has_trailing_slash || follow == Follow::Yes;
+            let follows = !is_last || follow == Follow::Yes || has_trailing_slash && follow == Follow::No;
             if follows && call.kernel.inode(node).is_symlink() {
                 jumped = self.enter_link(call, node)?;
                 continue;
             }
             let node = self.enter_mount(call, node)?;
             if is_last {
-                if has_trailing_slash && !call.kernel.inode(node).is_directory() {
+                if has_trailing_slash && follow != Follow::Never && !call.kernel.inode(node).is_directory() {
                     return Err(Errno::ENOTDIR.because("slashes follow a name that is no directory's"));
                 }
                 return self.found(name, Last::Name, Some(node), has_trailing_slash);

@@ -26,6 +26,14 @@ pub struct Subject<'a> {
     pub overrides: bool,
     /// CAP_FOWNER.
     pub is_owner_of_all: bool,
+    /// CAP_CHOWN.
+    pub changes_owners: bool,
+    /// CAP_MKNOD.
+    pub makes_devices: bool,
+    /// CAP_SYS_CHROOT.
+    pub changes_root: bool,
+    /// CAP_SYS_ADMIN.
+    pub is_administrator: bool,
 }
 
 impl Subject<'_> {
@@ -99,6 +107,10 @@ impl Call<'_> {
             groups: &configuration.groups,
             overrides: is_root,
             is_owner_of_all: is_root,
+            changes_owners: is_root,
+            makes_devices: is_root,
+            changes_root: is_root,
+            is_administrator: is_root,
         }
     }
 

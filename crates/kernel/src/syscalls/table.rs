@@ -125,6 +125,41 @@ syscalls! {
     6 lstat(path: UserCStr, to: UserPtr<Stat>) => crate::fs::calls::status::lstat, full, "lstat(2)", "fs/stat.c";
     262 newfstatat(directory: Fd, path: UserCStr, to: UserPtr<Stat>, flags: u32) => crate::fs::calls::status::newfstatat,
        full, "fstatat(2)", "fs/stat.c";
+    78 getdents(fd: Fd, buffer: u64, size: u32) => crate::fs::calls::directories::getdents,
+       full, "getdents(2)", "fs/directories.c";
+    79 getcwd(buffer: u64, size: u64) => crate::fs::calls::directories::getcwd,
+       full, "getcwd(2)", "fs/working_directory.c";
+    80 chdir(path: UserCStr) => crate::fs::calls::directories::chdir, full, "chdir(2)", "fs/working_directory.c";
+    81 fchdir(fd: Fd) => crate::fs::calls::directories::fchdir, full, "fchdir(2)", "fs/working_directory.c";
+    82 rename(old: UserCStr, new: UserCStr) => crate::fs::calls::names::rename, full, "rename(2)", "fs/rename.c";
+    83 mkdir(path: UserCStr, mode: u32) => crate::fs::calls::names::mkdir, full, "mkdir(2)", "fs/names.c";
+    84 rmdir(path: UserCStr) => crate::fs::calls::names::rmdir, full, "rmdir(2)", "fs/names.c";
+    86 link(old: UserCStr, new: UserCStr) => crate::fs::calls::names::link, full, "link(2)", "fs/links.c";
+    87 unlink(path: UserCStr) => crate::fs::calls::names::unlink, full, "unlink(2)", "fs/names.c";
+    88 symlink(target: UserCStr, path: UserCStr) => crate::fs::calls::names::symlink, full, "symlink(2)", "fs/links.c";
+    89 readlink(path: UserCStr, buffer: u64, size: i32) => crate::fs::calls::names::readlink,
+       full, "readlink(2)", "fs/links.c";
+    95 umask(mask: u32) => crate::fs::calls::directories::umask, full, "umask(2)", "fs/names.c";
+    133 mknod(path: UserCStr, mode: u32, device: u64) => crate::fs::calls::names::mknod, full, "mknod(2)", "fs/names.c";
+    161 chroot(path: UserCStr) => crate::fs::calls::directories::chroot, full, "chroot(2)", "fs/working_directory.c";
+    217 getdents64(fd: Fd, buffer: u64, size: u32) => crate::fs::calls::directories::getdents64,
+       full, "getdents64(2)", "fs/directories.c";
+    258 mkdirat(directory: Fd, path: UserCStr, mode: u32) => crate::fs::calls::names::mkdirat,
+       full, "mkdirat(2)", "fs/names.c";
+    259 mknodat(directory: Fd, path: UserCStr, mode: u32, device: u64) => crate::fs::calls::names::mknodat,
+       full, "mknodat(2)", "fs/names.c";
+    263 unlinkat(directory: Fd, path: UserCStr, flags: u32) => crate::fs::calls::names::unlinkat,
+       full, "unlinkat(2)", "fs/names.c";
+    264 renameat(old_directory: Fd, old: UserCStr, directory: Fd, new: UserCStr) => crate::fs::calls::names::renameat,
+       full, "renameat(2)", "fs/rename.c";
+    265 linkat(old_directory: Fd, old: UserCStr, directory: Fd, new: UserCStr, flags: u32) => crate::fs::calls::names::linkat,
+       full, "linkat(2)", "fs/links.c";
+    266 symlinkat(target: UserCStr, directory: Fd, path: UserCStr) => crate::fs::calls::names::symlinkat,
+       full, "symlinkat(2)", "fs/links.c";
+    267 readlinkat(directory: Fd, path: UserCStr, buffer: u64, size: i32) => crate::fs::calls::names::readlinkat,
+       full, "readlinkat(2)", "fs/links.c";
+    316 renameat2(old_directory: Fd, old: UserCStr, directory: Fd, new: UserCStr, flags: u32) => crate::fs::calls::names::renameat2,
+       partial "RENAME_WHITEOUT", "renameat2(2)", "fs/rename.c";
 
     // devices and terminals
 
