@@ -1,5 +1,6 @@
 //! Open file descriptions, open(2): what descriptors refer to; shared by dup and fork, counted.
 
+use super::devfs::Device;
 use super::generated::Listed;
 use super::node::Node;
 use crate::fs::Inode;
@@ -91,6 +92,8 @@ pub enum FileObject {
     Inode(Id<Inode>),
     /// One of the host's standard streams.
     Stream(Stream),
+    /// A device without state: `/dev/null` and the like.
+    Device(Device),
     /// The read end of a pipe.
     PipeReader(Id<Pipe>),
     /// The write end of a pipe.

@@ -2,15 +2,21 @@
 //! system answers; the answers are in their folders.
 
 use super::FileDescription;
+use super::inode::InodeKind;
 use super::node::Node;
+use super::{devfs, sysfs};
 use crate::entry::Call;
 use crate::kernel::Kernel;
 use crate::table::Id;
 use abi::{Errno, Error};
+use sysfs::SysEntry;
 
 /// A generated file or directory: a name for what it shows, no data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Generated {}
+pub enum Generated {
+    /// Of sysfs.
+    Sys(SysEntry),
+}
 
 /// What a generated inode says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,32 +61,40 @@ pub enum Target {
 ///
 /// # Errors
 /// `EACCES` and the like.
-pub fn lookup(_call: &mut Call, directory: Generated, _name: &[u8]) -> Result<Option<Generated>, Error> {
-    match directory {}
+pub fn lookup(call: &mut Call, directory: Generated, name: &[u8]) -> Result<Option<Generated>, Error> {
+    match directory {
+        Generated::Sys(entry) => Ok(sysfs::lookup(call.kernel, entry, name).map(Generated::Sys)),
+    }
 }
 
 /// The entries of a generated directory in a stable order.
 ///
 /// # Errors
 /// `EACCES`, or `ENOENT` if what it shows is gone.
-pub fn list(_call: &mut Call, directory: Generated) -> Result<Vec<Listed>, Error> {
-    match directory {}
+pub fn list(call: &mut Call, directory: Generated) -> Result<Vec<Listed>, Error> {
+    match directory {
+        Generated::Sys(entry) => Ok(sysfs::list(call.kernel, entry)),
+    }
 }
 
 /// What stat(2) says.
 ///
 /// # Errors
 /// `ENOENT` if what it shows is gone.
-pub fn attributes(_kernel: &Kernel, file: Generated) -> Result<Attributes, Error> {
-    match file {}
+pub fn attributes(kernel: &Kernel, file: Generated) -> Result<Attributes, Error> {
+    match file {
+        Generated::Sys(entry) => Ok(sysfs::attributes(kernel, entry)),
+    }
 }
 
 /// The whole text of a generated file.
 ///
 /// # Errors
 /// `ESRCH` if what it shows is gone, `EACCES`.
-pub fn read(_call: &mut Call, file: Generated) -> Result<Vec<u8>, Error> {
-    match file {}
+pub fn read(call: &mut Call, file: Generated) -> Result<Vec<u8>, Error> {
+    match file {
+        Generated::Sys(entry) => sysfs::read(call.kernel, entry),
+    }
 }
 
 /// Takes what was written to a generated file; how many bytes it took.
@@ -88,7 +102,9 @@ pub fn read(_call: &mut Call, file: Generated) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// `EINVAL` for what it does not understand, `EACCES`, `EIO` if it cannot be written.
 pub fn write(_call: &mut Call, file: Generated, _offset: u64, _bytes: &[u8]) -> Result<usize, Error> {
-    match file {}
+    match file {
+        Generated::Sys(_) => Err(read_only()),
+    }
 }
 
 /// Where a generated symbolic link leads, as readlink(2) shows it.
@@ -96,7 +112,9 @@ pub fn write(_call: &mut Call, file: Generated, _offset: u64, _bytes: &[u8]) -> 
 /// # Errors
 /// `EACCES`, `ENOENT`.
 pub fn read_link(_call: &mut Call, link: Generated) -> Result<Vec<u8>, Error> {
-    match link {}
+    match link {
+        Generated::Sys(_) => Err(Errno::EINVAL.because("the file is no symbolic link")),
+    }
 }
 
 /// Where a generated symbolic link leads when it is followed.
@@ -104,7 +122,9 @@ pub fn read_link(_call: &mut Call, link: Generated) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// `EACCES`, `ENOENT`, `ELOOP`.
 pub fn follow(_call: &mut Call, link: Generated) -> Result<Target, Error> {
-    match link {}
+    match link {
+        Generated::Sys(_) => Err(Errno::EINVAL.because("the file is no symbolic link")),
+    }
 }
 
 /// Sets size or times of a generated file: nothing has any, but `O_TRUNC` must not fail.
@@ -112,11 +132,16 @@ pub fn follow(_call: &mut Call, link: Generated) -> Result<Target, Error> {
 /// # Errors
 /// None.
 pub fn truncate(_call: &mut Call, file: Generated) -> Result<(), Error> {
-    match file {}
+    match file {
+        Generated::Sys(_) => Ok(()),
+    }
 }
 
 /// Fills the file systems that the kernel itself makes: `/dev`, `/proc`, `/sys`. Called once, when they are mounted.
-pub fn populate(_kernel: &mut Kernel, _dev: Id<Node>, _proc: Id<Node>, _sys: Id<Node>) {}
+pub fn populate(kernel: &mut Kernel, dev: Id<Node>, _proc: Id<Node>, sys: Id<Node>) {
+    devfs::populate(kernel, dev);
+    kernel.inode_mut(sys).kind = InodeKind::Generated(Generated::Sys(sysfs::ROOT));
+}
 
 /// `EIO` for what nobody can write.
 pub fn read_only() -> Error {

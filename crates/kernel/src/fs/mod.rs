@@ -11,6 +11,7 @@ mod bytes;
 pub(crate) mod calls;
 mod context;
 mod description;
+pub mod devfs;
 pub mod epoll;
 mod fd_table;
 pub mod file;
@@ -30,6 +31,8 @@ pub mod poll;
 mod size;
 pub mod stat;
 pub mod stream;
+pub mod sysfs;
+mod tree;
 pub mod tty;
 
 pub use context::FsContext;

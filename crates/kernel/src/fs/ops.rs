@@ -4,7 +4,7 @@
 use super::description::{FileDescription, FileObject, Snapshot, Transfer};
 use super::inode::{Inode, InodeKind};
 use super::node::Node;
-use super::{bytes, generated, stream};
+use super::{bytes, devfs, generated, stream};
 use crate::entry::Call;
 use crate::ipc::{eventfd, pipe};
 use crate::kernel::Kernel;
@@ -143,6 +143,7 @@ pub fn read_object(
     match description.object {
         FileObject::Inode(inode) => read_inode(call, file, inode, position, to),
         FileObject::Stream(stream) => stream::read(call, stream, to),
+        FileObject::Device(device) => devfs::read(call, device, to),
         FileObject::PipeReader(id) | FileObject::Fifo { pipe: id, .. } => pipe::read(call, id, to),
         FileObject::PipeWriter(_) => Err(Errno::EBADF.because("the file is not open for reading")),
         FileObject::EventFd(id) => eventfd::read(call, id, to),
@@ -206,7 +207,7 @@ fn read_text(
 /// Whether reads and writes of the file can be at any offset: pread(2), lseek(2).
 pub fn has_offset(call: &mut Call, file: Id<FileDescription>) -> bool {
     match call.kernel.files[file].object {
-        FileObject::Inode(_) => true,
+        FileObject::Inode(_) | FileObject::Device(_) => true,
         FileObject::Stream(_)
         | FileObject::PipeReader(_)
         | FileObject::PipeWriter(_)
@@ -244,6 +245,7 @@ pub fn write_object(
     match description.object {
         FileObject::Inode(inode) => write_inode(call, file, inode, position, from),
         FileObject::Stream(stream) => stream::write(call, stream, from),
+        FileObject::Device(device) => devfs::write(device, from),
         FileObject::PipeWriter(id) | FileObject::Fifo { pipe: id, .. } => pipe::write(call, id, from, mode),
         FileObject::PipeReader(_) => Err(Errno::EBADF.because("the file is not open for writing")),
         FileObject::EventFd(id) => eventfd::write(call, id, from),
@@ -286,9 +288,8 @@ fn write_inode(
 }
 
 /// Opens a device by its number. Gives the object; the description is made by the caller.
-pub(super) fn open_device(call: &mut Call, node: Id<Node>, _flags: u32) -> Result<FileObject, Error> {
-    let _number = call.kernel.inode(node).special_device;
-    Err(Errno::ENXIO.because("there is no such device"))
+pub(super) fn open_device(call: &mut Call, node: Id<Node>, flags: u32) -> Result<FileObject, Error> {
+    devfs::open(call, node, flags)
 }
 
 /// Opens anew what another description has open: open(2) of `/proc/PID/fd/N` for what has no name.
@@ -303,7 +304,7 @@ pub(super) fn reopen_object(call: &mut Call, object: FileObject, flags: u32) -> 
         _ => (false, false),
     };
     match object {
-        FileObject::Stream(_) => Ok(object),
+        FileObject::Stream(_) | FileObject::Device(_) => Ok(object),
         FileObject::PipeReader(id) | FileObject::PipeWriter(id) => {
             let pipe = &mut call.kernel.pipes[id];
             match (reads, writes) {
@@ -330,7 +331,7 @@ pub(super) fn reopen_object(call: &mut Call, object: FileObject, flags: u32) -> 
 /// The last holder of a description has let it go: tells the object. The description is out of its table already.
 pub(super) fn close_object(kernel: &mut Kernel, description: &FileDescription) {
     match description.object {
-        FileObject::Inode(_) | FileObject::Stream(_) => {}
+        FileObject::Inode(_) | FileObject::Stream(_) | FileObject::Device(_) => {}
         FileObject::PipeReader(id) => {
             pipe::close(kernel, id, pipe::Ends::READ);
         }

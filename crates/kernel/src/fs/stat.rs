@@ -47,6 +47,9 @@ pub fn of_file(call: &mut Call, file: Id<FileDescription>) -> Result<Stat, Error
 fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
     match object {
         FileObject::Inode(inode) | FileObject::Fifo { inode, .. } => of_inode(call, inode),
+        FileObject::Device(device) => {
+            Ok(Stat { mode: abi::stat::S_IFCHR | 0o666, special_device: device.number(), ..nameless(call) })
+        }
         FileObject::Stream(stream) => Ok(of_host(&call.outside.stream_metadata(stream)?)),
         FileObject::PipeReader(pipe) | FileObject::PipeWriter(pipe) => Ok(Stat {
             device: PIPE_DEVICE,
@@ -165,6 +168,7 @@ pub fn name_of_file(kernel: &Kernel, file: Id<FileDescription>) -> Vec<u8> {
     }
     match description.object {
         FileObject::Inode(_) | FileObject::Fifo { .. } => b"/".to_vec(),
+        FileObject::Device(device) => format!("/dev/{}", device.name()).into_bytes(),
         FileObject::Stream(stream) => format!("pipe:[{}]", stream as u64 + 1).into_bytes(),
         FileObject::PipeReader(pipe) | FileObject::PipeWriter(pipe) => {
             format!("pipe:[{}]", FIRST_PIPE_INODE + u64::from(pipe.index())).into_bytes()

@@ -2,3 +2,6 @@
 
 pub mod discipline;
 pub mod output;
+mod terminal;
+
+pub use terminal::{MasterChunk, Pty, QUEUE_CAPACITY, Terminal, TerminalKind, Typed};

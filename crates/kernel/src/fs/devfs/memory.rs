@@ -1,0 +1,104 @@
+//! Devices without state, major number 1: null(4), zero, full(4), random(4).
+
+use crate::entry::Call;
+use crate::fs::Transfer;
+use crate::fs::poll::Readiness;
+use crate::user::UserBuffer;
+use abi::poll::{POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
+use abi::stat::make_device;
+use abi::{Errno, Error};
+
+/// A device without state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// Takes everything, gives nothing.
+    Null,
+    /// Takes everything, gives zeroes.
+    Zero,
+    /// Takes nothing, gives zeroes.
+    Full,
+    /// Random bytes, as many as asked for. Differs from `/dev/urandom` by its number only, random(7).
+    Random,
+    /// Random bytes.
+    Urandom,
+}
+
+/// Bytes made at a time.
+const CHUNK: usize = 65536;
+
+/// All of them: minor number and name in `/dev`.
+pub(super) const DEVICES: [(Device, u32, &str); 5] = [
+    (Device::Null, 3, "null"),
+    (Device::Zero, 5, "zero"),
+    (Device::Full, 7, "full"),
+    (Device::Random, 8, "random"),
+    (Device::Urandom, 9, "urandom"),
+];
+
+/// `MEM_MAJOR`.
+pub(super) const MAJOR: u32 = 1;
+
+impl Device {
+    /// The device with these numbers.
+    pub fn of_number(major: u32, minor: u32) -> Option<Device> {
+        let found = DEVICES.iter().find(|(_, own, _)| (major, minor) == (MAJOR, *own));
+        found.map(|(device, _, _)| *device)
+    }
+
+    /// Its device number, `st_rdev`.
+    pub fn number(self) -> u64 {
+        make_device(MAJOR, self.row().1)
+    }
+
+    /// Its name in `/dev`.
+    pub fn name(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> &'static (Device, u32, &'static str) {
+        DEVICES.iter().find(|(device, _, _)| *device == self).expect("all devices are listed")
+    }
+}
+
+/// read(2). `to` is advanced.
+///
+/// # Errors
+/// `EFAULT` if the first byte cannot be stored.
+pub fn read(call: &mut Call, device: Device, to: &mut UserBuffer) -> Result<Transfer, Error> {
+    if device == Device::Null {
+        return Ok(Transfer::Done(0));
+    }
+    let mut bytes = vec![0; (CHUNK as u64).min(to.remaining()) as usize];
+    let mut done = 0;
+    while to.remaining() > 0 {
+        let length = bytes.len().min(usize::try_from(to.remaining()).unwrap_or(CHUNK));
+        if matches!(device, Device::Random | Device::Urandom) {
+            call.chooser.random(&mut bytes[..length]);
+        }
+        match call.scatter(to, &bytes[..length]) {
+            Ok(()) => to.advance(length as u64),
+            Err(_) if done > 0 => break,
+            Err(error) => return Err(error),
+        }
+        done += length;
+    }
+    Ok(Transfer::Done(done))
+}
+
+/// write(2). `from` is advanced. What is written to random devices changes nothing: their bytes are the seed's.
+///
+/// # Errors
+/// `ENOSPC` from `/dev/full`.
+pub fn write(device: Device, from: &mut UserBuffer) -> Result<Transfer, Error> {
+    if device == Device::Full {
+        return Err(Errno::ENOSPC.because("`/dev/full` is always full"));
+    }
+    let count = from.remaining();
+    from.advance(count);
+    Ok(Transfer::Done(count as usize))
+}
+
+/// Always ready.
+pub fn poll() -> Readiness {
+    Readiness::always(POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)
+}

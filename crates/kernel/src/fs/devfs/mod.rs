@@ -1,0 +1,57 @@
+//! Devices by number, null(4), random(4), tty(4): what opening a device node gives, and the nodes in `/dev`.
+
+mod memory;
+
+pub use memory::{Device, poll, read, write};
+
+use super::inode::InodeKind;
+use super::node::Node;
+use crate::entry::Call;
+use crate::fs::FileObject;
+use crate::kernel::Kernel;
+use crate::table::Id;
+use abi::stat::{S_IFBLK, S_IFCHR, S_IFLNK, device_major, device_minor};
+use abi::{Errno, Error};
+
+/// Symbolic links in `/dev`.
+const LINKS: &[(&str, &str)] = &[
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+];
+
+/// Fills `/dev`. Called once, when it is mounted.
+pub fn populate(kernel: &mut Kernel, directory: Id<Node>) {
+    for (device, _, name) in memory::DEVICES {
+        make_node(kernel, directory, name.as_bytes(), 0o666, device.number());
+    }
+    for (name, target) in LINKS {
+        let target = InodeKind::Symlink(target.as_bytes().to_vec());
+        kernel.make_entry(directory, name.as_bytes(), S_IFLNK | 0o777, target);
+    }
+}
+
+/// Makes a character device's node for the kernel's own use.
+pub fn make_node(kernel: &mut Kernel, directory: Id<Node>, name: &[u8], mode: u32, number: u64) -> Id<Node> {
+    let node = kernel.make_entry(directory, name, S_IFCHR | mode, InodeKind::Device);
+    kernel.inode_mut(node).special_device = number;
+    node
+}
+
+/// Opens a device by its number, wherever its node is. Gives the object; the description is made by the caller.
+///
+/// # Errors
+/// `ENXIO` if there is no such device.
+pub fn open(call: &mut Call, node: Id<Node>, _flags: u32) -> Result<FileObject, Error> {
+    let inode = call.kernel.inode(node);
+    let number = inode.special_device;
+    if inode.type_bits() == S_IFBLK {
+        return Err(Errno::ENXIO.because("there are no block devices"));
+    }
+    let (major, minor) = (device_major(number), device_minor(number));
+    match Device::of_number(major, minor) {
+        Some(device) => Ok(FileObject::Device(device)),
+        None => Err(Errno::ENXIO.because("there is no such device")),
+    }
+}
