@@ -22,8 +22,11 @@ impl Core<'_, '_> {
             }
             Mnemonic::Call => {
                 let target = self.target(instruction)?;
+                let rsp = self.stack_pointer().wrapping_sub(8);
+                self.touch(rsp, 8, Access::Write, Segment::Stack)?;
                 let target = self.checked(target)?;
-                self.push_number(8, next)?;
+                self.store(rsp, &next.to_le_bytes())?;
+                self.registers.set(Gpr::Rsp, rsp);
                 Ok(target)
             }
             Mnemonic::Ret => self.ret(instruction),

@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     memory: Option<MemoryOperand>,
     /// The x87 or MMX registers take part.
     x87: bool,
+    /// A pending x87 exception is raised first.
+    waits: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +88,8 @@ impl NativeUnit {
         code.extend(native::exit_address().to_le_bytes());
         assert!(code.len() <= SLOT_BYTES, "an instruction and a jump fit into a slot");
         self.memory.patch(address, &code);
-        Some(Plan { memory, x87: uses_x87(instruction) })
+        let x87 = uses_x87(instruction);
+        Some(Plan { memory, x87, waits: x87 && !is_no_wait(instruction) })
     }
 }
 
@@ -100,9 +103,19 @@ fn uses_x87(instruction: &Instruction) -> bool {
         || (0..instruction.op_count()).any(|operand| instruction.op_register(operand).is_mm())
 }
 
+/// Whether the x87 instruction does not look for pending exceptions. Intel SDM 1 8.6.
+fn is_no_wait(instruction: &Instruction) -> bool {
+    use iced_x86::Mnemonic as M;
+    matches!(instruction.mnemonic(), M::Fninit | M::Fnclex | M::Fnstcw | M::Fnstsw | M::Fneni | M::Fndisi | M::Fnsetpm)
+}
+
 impl Core<'_, '_> {
     /// Executes an instruction natively; the next rip.
     pub(super) fn generic(&mut self, instruction: &Instruction, plan: Plan, slot: usize) -> Result<u64, Trap> {
+        // Before the memory operand is looked at.
+        if plan.waits && x87_exception_pending(&self.registers.extended) {
+            return Err(Trap::Exception(Exception::X87));
+        }
         let mut place = None;
         if let Some(memory) = plan.memory {
             let (address, segment) = self.memory_operand(instruction);

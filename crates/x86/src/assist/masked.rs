@@ -49,15 +49,9 @@ impl Core<'_, '_> {
         let segment_base = self.segment_base(instruction.memory_segment());
         let (_, segment) = self.memory_operand(instruction);
 
-        // A mask of any set bits becomes all ones or zeroes by the sign before anything is accessed.
         for element in 0..elements {
             let place = element * data_size..(element + 1) * data_size;
-            let fill = (self.vector(mask)[place.end - 1] as i8 >> 7) as u8;
-            self.vector(mask)[place].fill(fill);
-        }
-        for element in 0..elements {
-            let place = element * data_size..(element + 1) * data_size;
-            if self.vector(mask)[place.start] == 0 {
+            if self.vector(mask)[place.end - 1] & 0x80 == 0 {
                 continue;
             }
             let index = &self.vector(indices)[element * index_size..(element + 1) * index_size];

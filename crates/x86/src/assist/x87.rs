@@ -82,7 +82,9 @@ impl Core<'_, '_> {
                     for index in 0..8 {
                         image[environment + REGISTER * index..][..REGISTER].copy_from_slice(register(state, index));
                     }
-                    state.fxsave = ExtendedState::initial().fxsave;
+                    // As `fninit`: the registers keep their contents but are tagged empty.
+                    put_top_to_zero(state);
+                    state.fxsave[..5].copy_from_slice(&ExtendedState::initial().fxsave[..5]);
                 } else {
                     // All exceptions are masked.
                     state.fxsave[0] |= 0x3f;
@@ -124,9 +126,13 @@ impl Core<'_, '_> {
 
 /// What every MMX instruction but `emms` does to the x87 state: the top becomes 0, all tags valid.
 pub(super) fn enter_mmx(state: &mut ExtendedState) {
+    put_top_to_zero(state);
+    state.fxsave[4] = 0xff;
+}
+
+/// Changes the top of the stack; the physical registers stay, and the image lists them from the top.
+fn put_top_to_zero(state: &mut ExtendedState) {
     let top = usize::from(half(state, 2) >> 11 & 7);
-    // The image lists the registers from the top of the stack.
     state.fxsave[REGISTERS..REGISTERS + 128].rotate_right(top * 16);
     state.fxsave[3] &= !0x38;
-    state.fxsave[4] = 0xff;
 }

@@ -8,6 +8,8 @@ pub mod context;
 mod entry;
 mod fault;
 mod memory;
+#[cfg(feature = "oracle")]
+pub mod oracle;
 mod x87;
 
 pub use entry::{enter, exit_address, prepare};

@@ -75,10 +75,14 @@ impl Machine {
 
     /// Writes whatever the rights are.
     pub fn poke(&mut self, address: u64, bytes: &[u8]) {
-        for (index, byte) in bytes.iter().enumerate() {
-            let address = address + index as u64;
+        let mut done = 0;
+        while done < bytes.len() {
+            let address = address + done as u64;
+            let offset = (address & 0xfff) as usize;
+            let length = (4096 - offset).min(bytes.len() - done);
             let frame = self.table.entry(&self.memory, address).frame();
-            self.memory.bytes_mut(frame)[(address & 0xfff) as usize] = *byte;
+            self.memory.bytes_mut(frame)[offset..offset + length].copy_from_slice(&bytes[done..done + length]);
+            done += length;
         }
     }
 
