@@ -1,0 +1,152 @@
+//! What leaves a block: direct jumps, which are linked to their targets, and indirect ones, which look for their target
+//! in the address space's jump cache.
+
+use super::assembler::{R14, R15, RCX, RSP, based, sum, word, word_at};
+use super::{Emitter, End, Exit, Kind, Link};
+use crate::native::context;
+use crate::plan::{Plan, general};
+use machine::tlb::{JUMP_TAGS, JUMP_TARGETS};
+
+impl Emitter {
+    pub(super) fn call_direct(&mut self, plan: &Plan, at: usize) {
+        let instruction = plan.instructions[at].instruction;
+        self.push_return_address(plan, at, 0);
+        self.reload_all(0);
+        self.link_hot(plan, instruction.near_branch_target());
+    }
+
+    pub(super) fn call_register(&mut self, plan: &Plan, at: usize) {
+        let instruction = plan.instructions[at].instruction;
+        let register = general(instruction.op0_register()).expect("a call goes to a general register");
+        if register == RSP {
+            // The target is the old value.
+            let target = self.scratch(plan, at, super::registers::ANY);
+            self.hot.copy(target, RSP);
+            self.push_return_address(plan, at, 0);
+            return self.indirect(target);
+        }
+        self.push_return_address(plan, at, 0);
+        self.indirect(self.host(register));
+    }
+
+    pub(super) fn call_memory(&mut self, plan: &Plan, at: usize) {
+        let operand = self.check(plan, at, 0);
+        let target = self.value_scratch(plan, at, operand);
+        self.hot.load(target, operand);
+        self.release(operand);
+        self.push_return_address(plan, at, 1);
+        self.indirect(target);
+    }
+
+    fn push_return_address(&mut self, plan: &Plan, at: usize, which: usize) {
+        let operand = self.check(plan, at, which);
+        self.store_constant(plan, at, operand, plan.instructions[at].instruction.next_ip());
+        self.release(operand);
+        self.hot.lea(RSP, based(RSP, -8));
+    }
+
+    pub(super) fn return_near(&mut self, plan: &Plan, at: usize) {
+        let instruction = plan.instructions[at].instruction;
+        let operand = self.check(plan, at, 0);
+        let target = self.value_scratch(plan, at, operand);
+        self.hot.load(target, operand);
+        let parameters = if instruction.op_count() == 0 { 0 } else { i32::from(instruction.immediate16()) };
+        self.hot.lea(RSP, based(RSP, 8 + parameters));
+        self.indirect(target);
+    }
+
+    pub(super) fn jump_register(&mut self, plan: &Plan, at: usize) {
+        let register = general(plan.instructions[at].instruction.op0_register()).expect("a general register");
+        self.indirect(self.host(register));
+    }
+
+    pub(super) fn jump_memory(&mut self, plan: &Plan, at: usize) {
+        let operand = self.check(plan, at, 0);
+        let target = self.value_scratch(plan, at, operand);
+        self.hot.load(target, operand);
+        self.indirect(target);
+    }
+
+    pub(super) fn jump_direct(&mut self, plan: &Plan, at: usize) {
+        self.reload_all(0);
+        self.link_hot(plan, plan.instructions[at].instruction.near_branch_target());
+    }
+
+    pub(super) fn conditional(&mut self, plan: &Plan, at: usize) {
+        let instruction = plan.instructions[at].instruction;
+        let condition = instruction.condition_code() as u8 - 1;
+        let target = instruction.near_branch_target();
+        let last = at + 1 == plan.instructions.len();
+        if last && plan.end == End::Left {
+            self.reload_all(0);
+        }
+        let refund = self.refund(plan, at + 1);
+        if refund == 0 && !self.has_evicted() {
+            let stub = self.cold.here();
+            let site = self.hot.jump_if(condition, stub);
+            self.link_stub(plan, target, site, stub);
+        } else {
+            let detour = self.cold.here();
+            self.hot.jump_if(condition, detour);
+            self.reload_all_cold();
+            if refund != 0 {
+                self.cold.lea(super::BUDGET, based(super::BUDGET, refund));
+            }
+            let stub = self.cold.here() + 5;
+            let site = self.cold.jump(stub);
+            self.link_stub(plan, target, site, stub);
+        }
+        if last && plan.end == End::Left {
+            self.link_hot(plan, instruction.next_ip());
+        }
+    }
+
+    /// Ends the block with a jump to another block.
+    pub(super) fn link_hot(&mut self, plan: &Plan, target: u64) {
+        if target == plan.start && plan.instructions[0].kind != Kind::Step {
+            self.hot.jump(self.entry);
+            return;
+        }
+        let stub = self.cold.here();
+        let site = self.hot.jump(stub);
+        self.link_stub(plan, target, site, stub);
+    }
+
+    /// Emits what a direct jump does while it is not linked.
+    fn link_stub(&mut self, plan: &Plan, target: u64, site: u64, stub: u64) {
+        let number = self.exit_number();
+        self.push_exit(Exit::Link(self.links.len() as u32));
+        self.links.push(Link { site, stub, target, page: plan.start & !0xfff });
+        self.exit_cold(number);
+    }
+
+    /// Ends the block with a jump to the guest address in a register. Flags are live: nobody knows who reads them there.
+    fn indirect(&mut self, target: u8) {
+        let own = self.is_own(target) && target != RCX;
+        let address = if own {
+            target
+        } else {
+            if target != R14 {
+                self.take_border_scratch(R14);
+                self.hot.copy(R14, target);
+            }
+            R14
+        };
+        self.take_border_scratch(R15);
+        self.reload_all(1 << RCX);
+        self.claim_rcx();
+        let spilled = word(context::SPILL + RCX as usize);
+        let missed = self.cold.here();
+        self.cold.load(RCX, spilled);
+        self.cold.store(word(context::RIP), address);
+        let number = self.exit_number();
+        self.push_exit(Exit::Indirect);
+        self.exit_cold(number);
+        self.hot.pext(R15, address, word(context::JUMP_MASK));
+        self.hot.load(RCX, word_at(JUMP_TAGS, R15));
+        self.hot.lea(RCX, sum(RCX, address, 0));
+        self.hot.jump_unless_rcx_zero(missed);
+        self.hot.load(RCX, spilled);
+        self.hot.jump_memory(word_at(JUMP_TARGETS, R15));
+    }
+}

@@ -1,0 +1,332 @@
+//! From a plan to host code. `registers` says where guest registers are, `check` how memory is reached, `encode` how
+//! guest instructions are written; `stack`, `jumps` and `strings` hold the instructions that are expanded.
+
+pub(crate) mod assembler;
+mod check;
+mod encode;
+mod jumps;
+mod registers;
+mod stack;
+mod strings;
+
+use crate::native::context;
+use crate::plan::{Access, End, Kind, Plan};
+use assembler::{Assembler, BUDGET, Condition, R14, RCX, based, word};
+use iced_x86::Encoder;
+use registers::Hosts;
+
+/// An instruction that cannot be written with the registers chosen. It is to be stepped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unencodable {
+    pub(crate) at: usize,
+}
+
+/// A place in a block from which the guest's exact state can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Point {
+    /// The instruction that is next; it has had no effect.
+    pub(crate) rip: u64,
+    /// Instructions and accesses that the block took from the budget and that have not happened: to be added to it.
+    pub(crate) refund: i32,
+    /// Guest registers whose values are in their spill words.
+    pub(crate) evicted: u16,
+}
+
+/// An access that the inlined check did not permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Miss {
+    pub(crate) point: Point,
+    pub(crate) access: Access,
+    /// Where the check begins.
+    pub(crate) retry: u64,
+    /// Behind the check; the register `addend` then holds what to add to the address.
+    pub(crate) pass: u64,
+    pub(crate) addend: u8,
+    /// rcx is in its spill word but must be in its register for a retry.
+    pub(crate) reload_rcx: bool,
+}
+
+/// Why translated code came back; `context::EXIT` holds the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Miss(Miss),
+    /// A direct jump that is not linked: the number of its [`Link`] among those of the block, later among all.
+    Link(u32),
+    /// Go on at this address; nothing to link.
+    Go(u64),
+    /// Go on at the address in `context::RIP`.
+    Indirect,
+    /// Fewer instructions are left than the block has.
+    Budget(Point),
+    /// One instruction to be executed outside of translated code.
+    Step(Point),
+    Syscall(Point),
+    /// The x87 registers are needed; then go on here.
+    LoadX87(u64),
+}
+
+/// A direct jump to another block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// Where its 32-bit displacement is.
+    pub(crate) site: u64,
+    /// Where it leads while it is not linked.
+    pub(crate) stub: u64,
+    /// The guest address to which it jumps.
+    pub(crate) target: u64,
+    /// The page from which it jumps.
+    pub(crate) page: u64,
+}
+
+/// A host instruction that may raise an exception of the guest's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) pc: u64,
+    pub(crate) point: Point,
+}
+
+/// A page whose contents a block depends on besides the one it begins in: what must be in its slot of the table of
+/// executable pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Guard {
+    /// The word of the TLB block.
+    pub(crate) word: usize,
+    /// The name of page and frame.
+    pub(crate) id: u32,
+}
+
+/// Writes blocks. What it wrote last is in its public fields.
+#[derive(Debug)]
+pub(crate) struct Emitter {
+    pub(crate) hot: Assembler,
+    pub(crate) cold: Assembler,
+    pub(crate) exits: Vec<Exit>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) faults: Vec<Fault>,
+    /// Where the block is entered.
+    pub(crate) entry: u64,
+    encoder: Encoder,
+    hosts: Hosts,
+    first_exit: u32,
+    /// A jump to `native::exit_address` in reach of a near jump.
+    way_out: u64,
+    /// Instructions and accesses of the block being written.
+    charge: i32,
+}
+
+/// Where the next block goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) hot: u64,
+    pub(crate) cold: u64,
+    /// The number of the block's first exit.
+    pub(crate) first_exit: u32,
+}
+
+impl Emitter {
+    /// An emitter whose exits jump to `way_out`.
+    pub(crate) fn new(way_out: u64) -> Emitter {
+        Emitter {
+            hot: Assembler::default(),
+            cold: Assembler::default(),
+            exits: Vec::new(),
+            links: Vec::new(),
+            faults: Vec::new(),
+            entry: 0,
+            encoder: Encoder::new(64),
+            hosts: Hosts::new(),
+            first_exit: 0,
+            way_out,
+            charge: 0,
+        }
+    }
+
+    /// Writes a block.
+    ///
+    /// # Errors
+    /// [`Unencodable`] if an instruction cannot be written; nothing of the block is to be used then.
+    pub(crate) fn block(&mut self, plan: &Plan, place: Place, guard: Option<Guard>) -> Result<(), Unencodable> {
+        self.hot.restart(place.hot);
+        self.cold.restart(place.cold);
+        self.exits.clear();
+        self.links.clear();
+        self.faults.clear();
+        self.first_exit = place.first_exit;
+        self.hosts = Hosts::new();
+        self.charge = charge(plan.counted(), plan.accesses_before(plan.counted() as usize));
+        self.hot.align();
+        self.entry = self.hot.here();
+        self.prologue(plan, guard);
+        for at in 0..plan.instructions.len() {
+            self.instruction(plan, at)?;
+        }
+        if let End::Continue(target) = plan.end {
+            self.reload_all(0);
+            self.link_hot(plan, target);
+        }
+        Ok(())
+    }
+
+    /// What runs before the first instruction: is the other page the same, are the x87 registers there, is the budget
+    /// large enough?
+    fn prologue(&mut self, plan: &Plan, guard: Option<Guard>) {
+        let live = plan.live != 0;
+        if let Some(guard) = guard {
+            let exit = self.cold.here();
+            self.cold_exit_after_test(live, Exit::Go(plan.start));
+            if live {
+                self.hot.copy(R14, RCX);
+                self.hot.load32(RCX, word(guard.word));
+                self.hot.lea(RCX, based(RCX, (guard.id as i32).wrapping_neg()));
+                self.hot.jump_unless_rcx_zero(exit);
+                self.hot.copy(RCX, R14);
+            } else {
+                self.hot.compare_memory32(word(guard.word), guard.id as i32);
+                self.hot.jump_if(Condition::NotEqual as u8, exit);
+            }
+        }
+        if plan.instructions.iter().any(|planned| planned.x87) {
+            let exit = self.cold.here();
+            self.cold_exit_after_test(live, Exit::LoadX87(self.entry));
+            if live {
+                self.hot.copy(R14, RCX);
+                self.hot.load(RCX, word(context::X87_ABSENT));
+                self.hot.jump_unless_rcx_zero(exit);
+                self.hot.copy(RCX, R14);
+            } else {
+                self.hot.compare_memory64(word(context::X87_ABSENT), 0);
+                self.hot.jump_if(Condition::NotEqual as u8, exit);
+            }
+        }
+        if self.charge != 0 {
+            let exit = self.cold.here();
+            let point = Point { rip: plan.start, refund: self.charge, evicted: 0 };
+            self.cold_exit_after_test(live, Exit::Budget(point));
+            if live {
+                self.hot.lea(BUDGET, based(BUDGET, -self.charge));
+                self.hot.copy(R14, RCX);
+                self.hot.pext(RCX, BUDGET, word(context::SIGN));
+                self.hot.jump_unless_rcx_zero(exit);
+                self.hot.copy(RCX, R14);
+            } else {
+                self.hot.subtract_immediate(BUDGET, self.charge);
+                self.hot.jump_if(Condition::Sign as u8, exit);
+            }
+        }
+    }
+
+    /// A cold exit from a test that kept rcx in r14 if flags are live.
+    fn cold_exit_after_test(&mut self, live: bool, exit: Exit) {
+        if live {
+            self.cold.copy(RCX, R14);
+        }
+        let number = self.exit_number();
+        self.push_exit(exit);
+        self.exit_cold(number);
+    }
+
+    fn instruction(&mut self, plan: &Plan, at: usize) -> Result<(), Unencodable> {
+        let planned = &plan.instructions[at];
+        if planned.kind == Kind::Nothing {
+            return Ok(());
+        }
+        self.prepare(plan, at);
+        match planned.kind {
+            Kind::Nothing => {}
+            Kind::Register => {
+                self.note_fault(plan, at);
+                self.encode(plan, at, None)?;
+            }
+            Kind::Memory => {
+                let operand = self.check(plan, at, 0);
+                self.note_fault(plan, at);
+                self.encode(plan, at, Some(operand))?;
+            }
+            Kind::LeaRip => self.lea_rip(plan, at),
+            Kind::PushRegister | Kind::PushImmediate => self.push(plan, at),
+            Kind::PushMemory => self.push_memory(plan, at),
+            Kind::PopRegister => self.pop(plan, at),
+            Kind::Leave => self.leave(plan, at),
+            Kind::CallDirect => self.call_direct(plan, at),
+            Kind::CallRegister => self.call_register(plan, at),
+            Kind::CallMemory => self.call_memory(plan, at),
+            Kind::Return => self.return_near(plan, at),
+            Kind::JumpDirect => self.jump_direct(plan, at),
+            Kind::JumpRegister => self.jump_register(plan, at),
+            Kind::JumpMemory => self.jump_memory(plan, at),
+            Kind::Conditional => self.conditional(plan, at),
+            Kind::MoveString => self.move_string(plan, at),
+            Kind::RepeatString => self.repeat_string(plan, at),
+            Kind::Syscall => self.leave_to(plan, at, Exit::Syscall),
+            Kind::Step => self.leave_to(plan, at, Exit::Step),
+        }
+        self.finish(plan, at);
+        Ok(())
+    }
+
+    fn lea_rip(&mut self, plan: &Plan, at: usize) {
+        let instruction = &plan.instructions[at].instruction;
+        let register = instruction.op0_register();
+        let number = crate::plan::general(register).expect("`lea` has a general register");
+        let host = self.host(number);
+        let address = instruction.memory_displacement64();
+        match register.size() {
+            8 => self.hot.constant(host, address),
+            4 => self.hot.constant(host, u64::from(address as u32)),
+            _ => {
+                // mov r16,imm16
+                self.hot.byte(0x66);
+                if host & 8 != 0 {
+                    self.hot.byte(0x41);
+                }
+                self.hot.byte(0xb8 | host & 7);
+                self.hot.append(&(address as u16).to_le_bytes());
+            }
+        }
+    }
+
+    /// Leaves the block before its last instruction.
+    fn leave_to(&mut self, plan: &Plan, at: usize, exit: impl Fn(Point) -> Exit) {
+        self.reload_all(0);
+        let number = self.exit_number();
+        self.push_exit(exit(self.point(plan, at)));
+        self.hot.store_immediate(word(context::EXIT), number as i32);
+        self.hot.jump(self.way_out);
+    }
+
+    /// The state before instruction `at`.
+    fn point(&self, plan: &Plan, at: usize) -> Point {
+        let rip = plan.instructions[at].instruction.ip();
+        Point { rip, refund: self.refund(plan, at), evicted: self.hosts.evicted }
+    }
+
+    /// What the budget gets back if only the first `count` instructions happen.
+    fn refund(&self, plan: &Plan, count: usize) -> i32 {
+        self.charge - charge(count as u32, plan.accesses_before(count))
+    }
+
+    fn note_fault(&mut self, plan: &Plan, at: usize) {
+        if plan.instructions[at].may_fault {
+            self.faults.push(Fault { pc: self.hot.here(), point: self.point(plan, at) });
+        }
+    }
+
+    fn exit_number(&self) -> u32 {
+        self.first_exit + self.exits.len() as u32
+    }
+
+    fn push_exit(&mut self, exit: Exit) {
+        self.exits.push(exit);
+    }
+
+    /// Emits, in the cold code, an exit with a number.
+    fn exit_cold(&mut self, number: u32) {
+        self.cold.store_immediate(word(context::EXIT), number as i32);
+        self.cold.jump(self.way_out);
+    }
+}
+
+/// Instructions and accesses as the budget counts them.
+pub(crate) fn charge(instructions: u32, accesses: u32) -> i32 {
+    ((instructions << 20) as i32) - accesses as i32
+}
