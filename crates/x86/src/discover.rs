@@ -181,4 +181,3 @@ fn live_at(decoder: &mut Decoder<'_>, page_address: u64, mut rip: u64, depth: u3
     }
     live | ALL_FLAGS & !killed
 }
-

@@ -2,9 +2,23 @@
 //!
 //! Knows frames, page tables and registers (the `machine` crate), but not what a process is. `unsafe` is confined to
 //! [`native`].
+//!
+//! A guest address becomes host code in three steps: `discover` decodes a block of instructions, `plan` holds what is
+//! known about them, `emit` writes the host code. `cache` finds blocks again, `link` joins them, and [`processor`] runs
+//! them, with [`step`] for single instructions that are not translated.
 #![deny(unsafe_code)]
 
 pub mod assist;
+mod cache;
+mod discover;
+mod emit;
+mod link;
 #[allow(unsafe_code)]
 pub mod native;
+pub mod options;
+mod plan;
+pub mod processor;
 pub mod step;
+
+pub use options::{Options, Statistics};
+pub use processor::X86Processor;

@@ -320,6 +320,11 @@ mod tests {
         assert_eq!(text(|a| a.store_sized(based(RDI, 400), 9, 1)), "mov [rdi+190h],r9w");
         assert_eq!(text(|a| a.subtract_immediate(BUDGET, 1 << 20)), "sub r13,100000h");
         assert_eq!(text(|a| a.compare_memory32(word(2), 7)), "cmp dword ptr gs:[10h],7");
-        assert_eq!(text(|a| { a.jump(0x1005); }), "jmp 0000000000001005h");
+        assert_eq!(
+            text(|a| {
+                a.jump(0x1005);
+            }),
+            "jmp 0000000000001005h"
+        );
     }
 }

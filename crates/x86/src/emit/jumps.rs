@@ -2,6 +2,7 @@
 //! in the address space's jump cache.
 
 use super::assembler::{R14, R15, RCX, RSP, based, sum, word, word_at};
+use super::registers::ANY;
 use super::{Emitter, End, Exit, Kind, Link};
 use crate::native::context;
 use crate::plan::{Plan, general};
@@ -20,7 +21,7 @@ impl Emitter {
         let register = general(instruction.op0_register()).expect("a call goes to a general register");
         if register == RSP {
             // The target is the old value.
-            let target = self.scratch(plan, at, super::registers::ANY);
+            let target = self.scratch(plan, at, ANY);
             self.hot.copy(target, RSP);
             self.push_return_address(plan, at, 0);
             return self.indirect(target);
@@ -31,7 +32,7 @@ impl Emitter {
 
     pub(super) fn call_memory(&mut self, plan: &Plan, at: usize) {
         let operand = self.check(plan, at, 0);
-        let target = self.value_scratch(plan, at, operand);
+        let target = self.scratch(plan, at, ANY);
         self.hot.load(target, operand);
         self.release(operand);
         self.push_return_address(plan, at, 1);
@@ -48,7 +49,7 @@ impl Emitter {
     pub(super) fn return_near(&mut self, plan: &Plan, at: usize) {
         let instruction = plan.instructions[at].instruction;
         let operand = self.check(plan, at, 0);
-        let target = self.value_scratch(plan, at, operand);
+        let target = self.scratch(plan, at, ANY);
         self.hot.load(target, operand);
         let parameters = if instruction.op_count() == 0 { 0 } else { i32::from(instruction.immediate16()) };
         self.hot.lea(RSP, based(RSP, 8 + parameters));
@@ -62,7 +63,7 @@ impl Emitter {
 
     pub(super) fn jump_memory(&mut self, plan: &Plan, at: usize) {
         let operand = self.check(plan, at, 0);
-        let target = self.value_scratch(plan, at, operand);
+        let target = self.scratch(plan, at, ANY);
         self.hot.load(target, operand);
         self.indirect(target);
     }

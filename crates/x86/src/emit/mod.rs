@@ -60,7 +60,11 @@ pub(crate) enum Exit {
     Budget(Point),
     /// One instruction to be executed outside of translated code.
     Step(Point),
-    Syscall(Point),
+    /// `syscall`, and the address behind it.
+    Syscall {
+        point: Point,
+        next: u64,
+    },
     /// The x87 registers are needed; then go on here.
     LoadX87(u64),
 }
@@ -96,7 +100,6 @@ pub(crate) struct Guard {
 }
 
 /// Writes blocks. What it wrote last is in its public fields.
-#[derive(Debug)]
 pub(crate) struct Emitter {
     pub(crate) hot: Assembler,
     pub(crate) cold: Assembler,
@@ -109,9 +112,15 @@ pub(crate) struct Emitter {
     hosts: Hosts,
     first_exit: u32,
     /// A jump to `native::exit_address` in reach of a near jump.
-    way_out: u64,
+    pub(crate) way_out: u64,
     /// Instructions and accesses of the block being written.
     charge: i32,
+}
+
+impl std::fmt::Debug for Emitter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emitter").field("entry", &self.entry).field("exits", &self.exits).finish_non_exhaustive()
+    }
 }
 
 /// Where the next block goes.
@@ -257,7 +266,10 @@ impl Emitter {
             Kind::Conditional => self.conditional(plan, at),
             Kind::MoveString => self.move_string(plan, at),
             Kind::RepeatString => self.repeat_string(plan, at),
-            Kind::Syscall => self.leave_to(plan, at, Exit::Syscall),
+            Kind::Syscall => {
+                let next = planned.instruction.next_ip();
+                self.leave_to(plan, at, |point| Exit::Syscall { point, next });
+            }
             Kind::Step => self.leave_to(plan, at, Exit::Step),
         }
         self.finish(plan, at);

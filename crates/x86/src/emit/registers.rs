@@ -119,6 +119,11 @@ impl Emitter {
         self.hosts.content.iter().position(|content| *content == Content::Copy(register)).map(|host| host as u8)
     }
 
+    /// Whether a host register holds the guest register of the same number.
+    pub(super) fn is_own(&self, host: u8) -> bool {
+        self.hosts.content[host as usize] == Content::Own
+    }
+
     /// Whether the instruction's guest registers are all in host registers of the same number.
     pub(super) fn all_own(reads: u16, writes: u16) -> bool {
         (reads | writes) >> FIRST_IN_MEMORY == 0

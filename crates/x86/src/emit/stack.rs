@@ -21,7 +21,7 @@ impl Emitter {
 
     pub(super) fn push_memory(&mut self, plan: &Plan, at: usize) {
         let operand = self.check(plan, at, 0);
-        let value = self.value_scratch(plan, at, operand);
+        let value = self.scratch(plan, at, ANY);
         self.hot.load(value, operand);
         self.release(operand);
         let operand = self.check(plan, at, 1);
@@ -55,12 +55,6 @@ impl Emitter {
             self.hot.store(operand, scratch);
             self.free(scratch);
         }
-    }
-
-    /// A register for a value loaded from `operand`.
-    pub(super) fn value_scratch(&mut self, plan: &Plan, at: usize, operand: Operand) -> u8 {
-        let _ = operand;
-        self.scratch(plan, at, ANY)
     }
 
     /// Lets the scratch registers of an operand go.

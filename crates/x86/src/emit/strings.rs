@@ -50,12 +50,8 @@ impl Emitter {
             self.hot.registers(0x01, scratch, register);
             self.hot.compare_immediate(scratch, 4095);
             self.hot.jump_if(Condition::Above as u8, elsewhere);
-            let end = super::assembler::Operand {
-                gs: false,
-                base: Some(scratch),
-                index: Some((RCX, size)),
-                displacement: 0,
-            };
+            let end =
+                super::assembler::Operand { gs: false, base: Some(scratch), index: Some((RCX, size)), displacement: 0 };
             self.hot.lea(scratch, end);
             self.hot.compare_immediate(scratch, 4096);
             self.hot.jump_if(Condition::Above as u8, elsewhere);
@@ -81,7 +77,7 @@ impl Emitter {
 
 /// The logarithm of the bytes of an element.
 fn element(mnemonic: Mnemonic) -> u8 {
-    use Mnemonic::{Movsb, Movsw, Movsd, Stosb, Stosd, Stosw};
+    use Mnemonic::{Movsb, Movsd, Movsw, Stosb, Stosd, Stosw};
     match mnemonic {
         Movsb | Stosb => 0,
         Movsw | Stosw => 1,

@@ -43,7 +43,7 @@ impl Classifier {
         }
         let Some(family) = family(&instruction) else { return planned };
         let Some(kind) = self.kind(&instruction, family, &mut planned) else {
-            planned.accesses = [None; 2];
+            (planned.reads, planned.writes, planned.accesses) = (0, 0, [None; 2]);
             return planned;
         };
         planned.kind = kind;
@@ -58,11 +58,12 @@ impl Classifier {
     /// How the instruction is translated, if at all; fills in registers and accesses.
     fn kind(&mut self, instruction: &Instruction, family: Family, planned: &mut Planned) -> Option<Kind> {
         use Mnemonic::{
-            Call, Endbr64, Jmp, Lea, Leave, Movsb, Movsd, Movsq, Movsw, Nop, Pause, Pop, Push, Ret, Stosb, Stosd,
+            Call, Cld, Endbr64, Jmp, Lea, Leave, Movsb, Movsd, Movsq, Movsw, Nop, Pause, Pop, Push, Ret, Stosb, Stosd,
             Stosq, Stosw,
         };
         let mnemonic = instruction.mnemonic();
-        if matches!(mnemonic, Nop | Endbr64 | Pause) || is_prefetch(mnemonic) {
+        // Translated code runs only with DF clear.
+        if matches!(mnemonic, Nop | Endbr64 | Pause | Cld) || is_prefetch(mnemonic) {
             return Some(Kind::Nothing);
         }
         if instruction.is_jcc_short_or_near() {
@@ -364,7 +365,6 @@ fn is_plain_integer(mnemonic: Mnemonic) -> bool {
             | Shr
             | Shrd
             | Stc
-            | Std
             | Stosb
             | Stosd
             | Stosq
@@ -437,7 +437,11 @@ fn has_full_addresses(instruction: &Instruction) -> bool {
     (0..instruction.op_count()).all(|operand| {
         !matches!(
             instruction.op_kind(operand),
-            OpKind::MemorySegESI | OpKind::MemoryESEDI | OpKind::MemorySegEDI | OpKind::MemorySegSI | OpKind::MemoryESDI
+            OpKind::MemorySegESI
+                | OpKind::MemoryESEDI
+                | OpKind::MemorySegEDI
+                | OpKind::MemorySegSI
+                | OpKind::MemoryESDI
         )
     })
 }
@@ -523,22 +527,22 @@ mod tests {
     #[test]
     fn what_is_not_the_guests_business_is_stepped() {
         for bytes in [
-            &[0x0f, 0xa2][..],             // cpuid
-            &[0x0f, 0x31],                 // rdtsc
-            &[0xcc],                       // int3
-            &[0x0f, 0x0b],                 // ud2
-            &[0xf4],                       // hlt
-            &[0x9c],                       // pushfq
-            &[0xf3, 0x0f, 0xc7, 0xf8],     // rdpid rax
-            &[0xf3, 0x48, 0x0f, 0xae, 0xd0], // wrfsbase rax
-            &[0x8e, 0xe0],                 // mov fs,eax
-            &[0x66, 0x50],                 // push ax
-            &[0x67, 0x8b, 0x00],           // mov eax,[eax]
-            &[0x0f, 0xa3, 0x08],           // bt [rax],ecx
-            &[0x0f, 0x01, 0xd0],           // xgetbv
+            &[0x0f, 0xa2][..],                     // cpuid
+            &[0x0f, 0x31],                         // rdtsc
+            &[0xcc],                               // int3
+            &[0x0f, 0x0b],                         // ud2
+            &[0xf4],                               // hlt
+            &[0x9c],                               // pushfq
+            &[0xf3, 0x0f, 0xc7, 0xf8],             // rdpid rax
+            &[0xf3, 0x48, 0x0f, 0xae, 0xd0],       // wrfsbase rax
+            &[0x8e, 0xe0],                         // mov fs,eax
+            &[0x66, 0x50],                         // push ax
+            &[0x67, 0x8b, 0x00],                   // mov eax,[eax]
+            &[0x0f, 0xa3, 0x08],                   // bt [rax],ecx
+            &[0x0f, 0x01, 0xd0],                   // xgetbv
             &[0x62, 0xf1, 0x7c, 0x48, 0x10, 0x00], // vmovups zmm0,[rax]
-            &[0xc4, 0xe2, 0x7d, 0x2c, 0x00], // vmaskmovps ymm0,ymm0,[rax]
-            &[0x0f, 0xc7, 0xf0],           // rdrand eax
+            &[0xc4, 0xe2, 0x7d, 0x2c, 0x00],       // vmaskmovps ymm0,ymm0,[rax]
+            &[0x0f, 0xc7, 0xf0],                   // rdrand eax
         ] {
             assert_eq!(classify(bytes).kind, Kind::Step, "{bytes:x?}");
         }

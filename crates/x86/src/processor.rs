@@ -1,0 +1,553 @@
+//! The processor: runs translated code, and does what translated code leaves to it.
+
+use crate::cache::{BlockId, Cache, CodePage};
+use crate::discover::{self, Found, MAX_INSTRUCTION_BYTES, Reach};
+use crate::emit::{Emitter, Exit as Leave, Fault, Guard, Miss, Place, Point};
+use crate::link;
+use crate::native::{self, Area, ExecutableMemory, context};
+use crate::options::{Options, Statistics};
+use crate::plan::{Access as DataAccess, Classifier, End, Kind, Plan, Segment};
+use crate::step::{Stepper, is_retired};
+use machine::mmu::{self, Access};
+use machine::tlb::{EXECUTE, EXECUTE_SLOTS, JUMP_SLOTS, JUMP_TAGS, JUMP_TARGETS, execute_slot};
+use machine::{Exit, FrameNumber, PageFault, Processor, Registers, Slice, Space, Tlb, Trap};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// RFLAGS.TF, .DF and .AC: with any of them set, instructions are executed one by one.
+const STEPPED_FLAGS: u64 = 1 << 8 | 1 << 10 | 1 << 18;
+/// The bits of the budget word that count data accesses.
+const ACCESS_BITS: u32 = 20;
+/// Room for the largest block: code memory with less than this is full.
+const BLOCK_BYTES: usize = 64 << 10;
+/// The number of `syscall`'s register for rip and rflags.
+const RCX: usize = 1;
+const R11: usize = 11;
+
+/// An x86-64-v3 processor that translates guest code to host code.
+#[derive(Debug)]
+pub struct X86Processor {
+    options: Options,
+    memory: ExecutableMemory,
+    /// Bytes at the start of the code memory that are no block.
+    fixed_bytes: usize,
+    emitter: Emitter,
+    classifier: Classifier,
+    plan: Plan,
+    cache: Cache,
+    exits: Vec<Leave>,
+    /// By ascending address.
+    faults: Vec<Fault>,
+    stepper: Stepper,
+    /// Changes whenever host addresses that TLB blocks remember become void. No other processor uses the same.
+    epoch: u64,
+    statistics: Statistics,
+}
+
+/// Why translated code came to an end, the guest's state being in `Registers` again.
+enum Outcome {
+    /// The run is over.
+    Trap(Trap),
+    /// The next instruction is to be stepped.
+    Step,
+    /// Fewer instructions are left than the next block has: step to the end of the slice.
+    Finish,
+    Syscall {
+        next: u64,
+    },
+}
+
+/// Why an address has no translated code.
+enum Unresolved {
+    Fault(PageFault),
+    /// It has to be stepped.
+    Step,
+}
+
+/// How an access that missed goes on.
+enum Missed {
+    /// In translated code, here.
+    Resume(u64),
+    Fault(PageFault),
+    Step,
+}
+
+impl X86Processor {
+    /// A processor with the default options.
+    ///
+    /// # Errors
+    /// `Unsupported` if the host's processor is not an x86-64-v3; the host's error if it gives no executable memory or
+    /// the fault handlers cannot be installed.
+    pub fn new() -> std::io::Result<X86Processor> {
+        X86Processor::with_options(Options::default())
+    }
+
+    /// A processor with options.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; `InvalidInput` if an option is out of range.
+    pub fn with_options(options: Options) -> std::io::Result<X86Processor> {
+        let code_bytes_are_valid =
+            options.code_bytes.is_power_of_two() && (1 << 20..=1 << 30).contains(&options.code_bytes);
+        if !code_bytes_are_valid || !(1..=discover::MAX_INSTRUCTIONS).contains(&options.block_instructions) {
+            return Err(std::io::ErrorKind::InvalidInput.into());
+        }
+        native::prepare()?;
+        let mut memory = ExecutableMemory::new(options.code_bytes)?;
+        let mut way_out = vec![0xff, 0x25, 0, 0, 0, 0]; // jmp [rip]
+        way_out.extend_from_slice(&native::exit_address().to_le_bytes());
+        let full = |_| std::io::Error::from(std::io::ErrorKind::OutOfMemory);
+        let way_out = memory.append(Area::Hot, &way_out).map_err(full)?;
+        Ok(X86Processor {
+            fixed_bytes: memory.used(Area::Hot),
+            options,
+            memory,
+            emitter: Emitter::new(way_out),
+            classifier: Classifier::new(),
+            plan: Plan::new(),
+            cache: Cache::default(),
+            exits: Vec::new(),
+            faults: Vec::new(),
+            stepper: Stepper::new(options.processors)?,
+            epoch: new_epoch(),
+            statistics: Statistics::default(),
+        })
+    }
+
+    /// What the processor did so far.
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+
+    /// Runs translated code from `host` on until something else is to be done. The guest's state is in `registers`
+    /// before and after.
+    fn translated(&mut self, space: &mut Space<'_>, registers: &mut Registers, left: &mut u64, host: u64) -> Outcome {
+        load(space.tlb, registers, *left);
+        let (outcome, rip) = self.run_blocks(space, registers, host);
+        let block = space.tlb.block_mut();
+        if block[context::X87_ABSENT] == 0 {
+            native::save_x87(&mut registers.extended);
+        }
+        *left = block[context::BUDGET] >> ACCESS_BITS;
+        registers.general.copy_from_slice(&block[context::GENERAL..context::GENERAL + 16]);
+        registers.rip = rip;
+        registers.rflags = registers.rflags & !context::NATIVE_FLAGS | block[context::RFLAGS] & context::NATIVE_FLAGS;
+        let accesses = (block[context::BUDGET] & ((1 << ACCESS_BITS) - 1)) + block[context::EXTRA_ACCESSES];
+        space.tlb.accesses += accesses;
+        outcome
+    }
+
+    /// Enters translated code again and again. On return the guest's general registers are in the context; rip is
+    /// returned.
+    fn run_blocks(&mut self, space: &mut Space<'_>, registers: &mut Registers, mut host: u64) -> (Outcome, u64) {
+        loop {
+            native::enter(&self.memory, space.tlb.block_mut(), &mut registers.extended, host);
+            let number = space.tlb.block()[context::EXIT];
+            if number == context::EXIT_FAULT {
+                let point = self.faulted(space.tlb.block());
+                apply(space.tlb, point);
+                return (Outcome::Step, point.rip);
+            }
+            let target = match self.exits[number as usize] {
+                Leave::Miss(miss) => {
+                    self.statistics.misses += 1;
+                    match self.missed(space, miss) {
+                        Missed::Resume(at) => {
+                            host = at;
+                            continue;
+                        }
+                        Missed::Fault(fault) => {
+                            apply(space.tlb, miss.point);
+                            return (Outcome::Trap(Trap::PageFault(fault)), miss.point.rip);
+                        }
+                        Missed::Step => {
+                            apply(space.tlb, miss.point);
+                            return (Outcome::Step, miss.point.rip);
+                        }
+                    }
+                }
+                Leave::LoadX87(at) => {
+                    native::load_x87(&registers.extended);
+                    space.tlb.block_mut()[context::X87_ABSENT] = 0;
+                    host = at;
+                    continue;
+                }
+                Leave::Budget(point) => {
+                    apply(space.tlb, point);
+                    return (Outcome::Finish, point.rip);
+                }
+                Leave::Step(point) => {
+                    apply(space.tlb, point);
+                    return (Outcome::Step, point.rip);
+                }
+                Leave::Syscall { point, next } => {
+                    apply(space.tlb, point);
+                    return (Outcome::Syscall { next }, point.rip);
+                }
+                Leave::Link(link) => {
+                    let target = self.cache.link(link).target;
+                    let resets = self.statistics.resets;
+                    match self.resolve(space, target) {
+                        Ok(id) => {
+                            host = self.cache.block(id).entry;
+                            // Without room the jump stays unlinked until everything is forgotten.
+                            if self.statistics.resets == resets {
+                                let exits = &mut self.exits;
+                                let _ = link::connect(
+                                    &mut self.memory,
+                                    &mut self.cache,
+                                    &mut self.emitter,
+                                    exits,
+                                    link,
+                                    id,
+                                );
+                            }
+                            continue;
+                        }
+                        Err(unresolved) => return (unresolved.into(), target),
+                    }
+                }
+                Leave::Go(target) => target,
+                Leave::Indirect => space.tlb.block()[context::RIP],
+            };
+            match self.locate(space, target) {
+                Ok(found) => host = found,
+                Err(unresolved) => return (unresolved.into(), target),
+            }
+        }
+    }
+
+    /// The point at which the host instruction that faulted stands for the guest's.
+    fn faulted(&self, block: &[u64]) -> Point {
+        let pc = block[context::FAULT_PC];
+        match self.faults.binary_search_by_key(&pc, |fault| fault.pc) {
+            Ok(index) => self.faults[index].point,
+            Err(_) => panic!(
+                "translated code raised signal {} at {:#x} (address {:#x}), where no guest instruction can: {:02x?}",
+                block[context::FAULT_SIGNAL] as u32,
+                pc,
+                block[context::FAULT_ADDRESS],
+                self.memory.bytes(pc, MAX_INSTRUCTION_BYTES),
+            ),
+        }
+    }
+
+    /// Serves an access that the inlined check did not permit.
+    fn missed(&mut self, space: &mut Space<'_>, miss: Miss) -> Missed {
+        let address = address_of(space.tlb.block(), &miss.access, miss.point.evicted);
+        let access = if miss.access.write { Access::Write } else { Access::Read };
+        let size = u64::from(miss.access.size);
+        let last = address.wrapping_add(size - 1);
+        if !is_canonical(space, address) || !is_canonical(space, last) {
+            return Missed::Step;
+        }
+        let Space { memory, table, tlb } = space;
+        let (frame, offset) = match mmu::translate(memory, table, tlb, address, access) {
+            Ok(found) => found,
+            Err(fault) => return Missed::Fault(fault),
+        };
+        let mut resume = miss.retry;
+        if last & !0xfff != address & !0xfff {
+            match mmu::translate(memory, table, tlb, last & !0xfff, access) {
+                // Frames that follow one another are one range for the host.
+                Ok((next, _)) if next.0 == frame.0.wrapping_add(1) => resume = miss.pass,
+                Ok(_) => return Missed::Step,
+                Err(fault) => return Missed::Fault(fault),
+            }
+        }
+        if memory.has_code_writes() {
+            return Missed::Step;
+        }
+        let mask = tlb.mask();
+        let host = memory.host_base() + (u64::from(frame.0) << 12) + offset as u64;
+        let block = tlb.block_mut();
+        block[context::MASK] = mask;
+        if resume == miss.pass {
+            let word = match miss.addend {
+                14 => context::SCRATCH_14,
+                15 => context::SCRATCH_15,
+                register => context::GENERAL + usize::from(register),
+            };
+            block[word] = host.wrapping_sub(address);
+        } else if miss.reload_rcx {
+            block[context::GENERAL + RCX] = block[context::SPILL + RCX];
+        }
+        Missed::Resume(resume)
+    }
+
+    /// The host code for a guest address, by the address space's jump cache.
+    fn locate(&mut self, space: &mut Space<'_>, rip: u64) -> Result<u64, Unresolved> {
+        let slot = (rip as usize) & (JUMP_SLOTS - 1);
+        let block = space.tlb.block();
+        if block[JUMP_TAGS + slot] == rip.wrapping_neg() {
+            return Ok(block[JUMP_TARGETS + slot]);
+        }
+        let id = self.resolve(space, rip)?;
+        let entry = self.cache.block(id).entry;
+        let block = space.tlb.block_mut();
+        block[JUMP_TAGS + slot] = rip.wrapping_neg();
+        block[JUMP_TARGETS + slot] = entry;
+        Ok(entry)
+    }
+
+    /// The block at a guest address, translated if need be.
+    fn resolve(&mut self, space: &mut Space<'_>, rip: u64) -> Result<BlockId, Unresolved> {
+        self.statistics.dispatches += 1;
+        let page = self.code_page(space, rip)?;
+        if let Some(id) = self.cache.find(rip, page.frame, None) {
+            return Ok(id);
+        }
+        if self.memory.available(Area::Hot).min(self.memory.available(Area::Cold)) < BLOCK_BYTES {
+            self.forget_all(space.tlb);
+        }
+        mark_code(space, page.frame);
+        let reach = Reach { instructions: self.options.block_instructions, traces: self.options.traces };
+        let bytes = space.memory.bytes(page.frame);
+        match discover::block(&mut self.plan, &mut self.classifier, bytes, rip, reach) {
+            Found::Block => Ok(self.write(page, None)),
+            Found::Straddles => self.straddling(space, rip, page),
+        }
+    }
+
+    /// The block of an instruction that goes over the end of its page.
+    fn straddling(&mut self, space: &mut Space<'_>, rip: u64, page: CodePage) -> Result<BlockId, Unresolved> {
+        let next_address = (rip & !0xfff).wrapping_add(0x1000);
+        if execute_slot(next_address) == execute_slot(rip) {
+            return Err(Unresolved::Step);
+        }
+        let next = self.code_page(space, next_address)?;
+        if let Some(id) = self.cache.find(rip, page.frame, Some(next.frame)) {
+            return Ok(id);
+        }
+        mark_code(space, next.frame);
+        let mut bytes = [0; MAX_INSTRUCTION_BYTES];
+        let here = 0x1000 - (rip & 0xfff) as usize;
+        if here >= MAX_INSTRUCTION_BYTES {
+            return Err(Unresolved::Step);
+        }
+        bytes[..here].copy_from_slice(&space.memory.bytes(page.frame)[0x1000 - here..]);
+        bytes[here..].copy_from_slice(&space.memory.bytes(next.frame)[..MAX_INSTRUCTION_BYTES - here]);
+        discover::straddling(&mut self.plan, &mut self.classifier, &bytes, rip);
+        Ok(self.write(page, Some(next)))
+    }
+
+    /// The frame from which code at an address is executed.
+    fn code_page(&mut self, space: &mut Space<'_>, rip: u64) -> Result<CodePage, Unresolved> {
+        let slot = EXECUTE + execute_slot(rip);
+        if let Some(page) = self.cache.page(space.tlb.block()[slot] as u32).filter(|page| page.address == rip & !0xfff)
+        {
+            return Ok(page);
+        }
+        if !is_canonical(space, rip) {
+            return Err(Unresolved::Step);
+        }
+        // The counters are about data: how often code is fetched depends on the way it is run.
+        let misses = space.tlb.misses;
+        let found = mmu::translate(space.memory, space.table, space.tlb, rip, Access::Execute);
+        space.tlb.misses = misses;
+        let (frame, _) = found.map_err(Unresolved::Fault)?;
+        let page = CodePage { address: rip & !0xfff, frame };
+        space.tlb.block_mut()[slot] = u64::from(self.cache.page_name(page));
+        Ok(page)
+    }
+
+    /// Writes the planned block and adds it to the cache.
+    fn write(&mut self, page: CodePage, second: Option<CodePage>) -> BlockId {
+        let guard = second
+            .map(|second| Guard { word: EXECUTE + execute_slot(second.address), id: self.cache.page_name(second) });
+        let place = Place {
+            hot: self.memory.cursor(Area::Hot),
+            cold: self.memory.cursor(Area::Cold),
+            first_exit: self.exits.len() as u32,
+        };
+        while let Err(unencodable) = self.emitter.block(&self.plan, place, guard) {
+            // That instruction is stepped, and the block ends with it.
+            self.plan.instructions.truncate(unencodable.at + 1);
+            let last = &mut self.plan.instructions[unencodable.at];
+            assert_ne!(last.kind, Kind::Step, "a step is not encoded");
+            last.kind = Kind::Step;
+            (last.reads, last.writes, last.accesses) = (0, 0, [None; 2]);
+            self.plan.end = End::Left;
+        }
+        let full = "a block was asked for only with room for it";
+        self.memory.append(Area::Hot, &self.emitter.hot.bytes).expect(full);
+        self.memory.append(Area::Cold, &self.emitter.cold.bytes).expect(full);
+        let first_link = self.cache.link_count();
+        for exit in &self.emitter.exits {
+            self.exits.push(match *exit {
+                Leave::Link(number) => Leave::Link(first_link + number),
+                other => other,
+            });
+        }
+        for link in &self.emitter.links {
+            self.cache.add_link(*link);
+        }
+        self.faults.extend_from_slice(&self.emitter.faults);
+        self.statistics.blocks += 1;
+        self.statistics.instructions += self.plan.instructions.len() as u64;
+        self.statistics.hot_bytes += self.emitter.hot.bytes.len() as u64;
+        self.statistics.cold_bytes += self.emitter.cold.bytes.len() as u64;
+        self.cache.add(self.plan.start, page, second, self.emitter.entry, self.plan.live != 0)
+    }
+
+    /// Forgets what was translated from frames that were written, if any.
+    fn forget_written(&mut self, space: &mut Space<'_>) {
+        if !space.memory.has_code_writes() {
+            return;
+        }
+        for frame in space.memory.take_code_writes() {
+            self.statistics.invalidations += 1;
+            for link in self.cache.forget_frame(frame) {
+                link::disconnect(&mut self.memory, link);
+            }
+        }
+        self.epoch = new_epoch();
+        self.attach(space.tlb);
+    }
+
+    /// Forgets all blocks, to have room for new ones.
+    fn forget_all(&mut self, tlb: &mut Tlb) {
+        self.statistics.resets += 1;
+        self.memory.reset(self.fixed_bytes);
+        self.cache.clear();
+        self.exits.clear();
+        self.faults.clear();
+        self.epoch = new_epoch();
+        self.attach(tlb);
+    }
+
+    /// Makes a TLB block ready for this processor: what it remembers about host code is true afterwards.
+    fn attach(&self, tlb: &mut Tlb) {
+        let generation = tlb.code_generation();
+        let block = tlb.block_mut();
+        if block[context::EPOCH] == self.epoch && block[context::CODE_GENERATION] == generation {
+            return;
+        }
+        if block[context::EPOCH] != self.epoch {
+            context::initialise(block);
+            // Names of pages are a processor's own.
+            block[EXECUTE..EXECUTE + EXECUTE_SLOTS].fill(0);
+        }
+        block[context::EPOCH] = self.epoch;
+        block[context::CODE_GENERATION] = generation;
+        for slot in 0..JUMP_SLOTS {
+            // The negated address of a neighbour: no address with this slot matches.
+            block[JUMP_TAGS + slot] = (slot as u64 ^ 1).wrapping_neg();
+        }
+    }
+}
+
+impl From<Unresolved> for Outcome {
+    fn from(unresolved: Unresolved) -> Outcome {
+        match unresolved {
+            Unresolved::Fault(fault) => Outcome::Trap(Trap::PageFault(fault)),
+            Unresolved::Step => Outcome::Step,
+        }
+    }
+}
+
+impl Processor for X86Processor {
+    fn run(&mut self, mut space: Space<'_>, registers: &mut Registers, slice: Slice) -> Exit {
+        let limit = slice.instructions.min(Slice::MAX_INSTRUCTIONS);
+        let mut left = limit;
+        registers.extended.mxcsr &= 0xffff;
+        self.attach(space.tlb);
+        space.tlb.revoke_writes_to_code(space.memory);
+        let (mut step, mut finish) = (false, self.options.step_only);
+        let trap = loop {
+            if left == 0 {
+                break Trap::Budget;
+            }
+            if step || finish || registers.rflags & STEPPED_FLAGS != 0 {
+                step = false;
+                self.statistics.steps += 1;
+                let time_stamp = slice.time_stamp.wrapping_add(limit - left);
+                match self.stepper.step(&mut space, registers, time_stamp) {
+                    Ok(()) => left -= 1,
+                    Err(trap) => {
+                        left -= u64::from(is_retired(&trap));
+                        break trap;
+                    }
+                }
+                continue;
+            }
+            self.forget_written(&mut space);
+            let outcome = match self.locate(&mut space, registers.rip) {
+                Ok(host) => self.translated(&mut space, registers, &mut left, host),
+                Err(unresolved) => unresolved.into(),
+            };
+            match outcome {
+                Outcome::Trap(trap) => break trap,
+                Outcome::Step => step = true,
+                Outcome::Finish => finish = true,
+                Outcome::Syscall { .. } if left == 0 => {}
+                Outcome::Syscall { next } => {
+                    left -= 1;
+                    registers.general[RCX] = next;
+                    registers.general[R11] = registers.rflags;
+                    registers.rip = next;
+                    break Trap::Syscall;
+                }
+            }
+        };
+        Exit { trap, instructions: limit - left }
+    }
+}
+
+/// Puts the guest's state into the context.
+fn load(tlb: &mut Tlb, registers: &Registers, left: u64) {
+    let mask = tlb.mask();
+    let block = tlb.block_mut();
+    block[context::GENERAL..context::GENERAL + 16].copy_from_slice(&registers.general);
+    block[context::RFLAGS] = registers.rflags;
+    block[context::FS_BASE] = registers.fs_base;
+    block[context::GS_BASE] = registers.gs_base;
+    block[context::BUDGET] = left << ACCESS_BITS;
+    block[context::EXTRA_ACCESSES] = 0;
+    block[context::X87_ABSENT] = 1;
+    block[context::MASK] = mask;
+}
+
+/// Makes the context tell the guest's exact state at a point.
+fn apply(tlb: &mut Tlb, point: Point) {
+    let block = tlb.block_mut();
+    block[context::BUDGET] = block[context::BUDGET].wrapping_add_signed(i64::from(point.refund));
+    for register in (0..16).filter(|register| point.evicted >> register & 1 != 0) {
+        block[context::GENERAL + register] = block[context::SPILL + register];
+    }
+}
+
+/// The guest address of an access.
+fn address_of(block: &[u64], access: &DataAccess, evicted: u16) -> u64 {
+    let value = |register: u8| {
+        let word = if evicted >> register & 1 != 0 { context::SPILL } else { context::GENERAL };
+        block[word + usize::from(register)]
+    };
+    let base = access.base.map_or(0, value);
+    let index = access.index.map_or(0, |(register, scale)| value(register) << scale);
+    let segment = match access.segment {
+        Some(Segment::Fs) => block[context::FS_BASE],
+        Some(Segment::Gs) => block[context::GS_BASE],
+        None => 0,
+    };
+    base.wrapping_add(index).wrapping_add(segment).wrapping_add(access.displacement as u64)
+}
+
+/// Whether the bits of an address above those that are translated all equal the highest of these. Intel SDM 1 3.3.7.1.
+fn is_canonical(space: &Space<'_>, address: u64) -> bool {
+    let unused = if space.table.scheme().address_bits() > 48 { 64 - 57 } else { 64 - 48 };
+    (address as i64) << unused >> unused == address as i64
+}
+
+/// Has writes to a frame reported from now on.
+fn mark_code(space: &mut Space<'_>, frame: FrameNumber) {
+    if !space.memory.is_code(frame) {
+        space.memory.mark_code(frame);
+        space.tlb.revoke_writes_to_code(space.memory);
+    }
+}
+
+/// A number that no processor of this process has used before. Guests cannot see it.
+fn new_epoch() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
