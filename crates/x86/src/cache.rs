@@ -15,6 +15,10 @@ pub(crate) struct CodePage {
     pub(crate) frame: FrameNumber,
 }
 
+/// What a block is found by: address and frame of its first byte, the frame of the second page if it has one, and
+/// whether it checks each access by itself.
+type Place = (u64, FrameNumber, Option<FrameNumber>, bool);
+
 /// A translated block.
 #[derive(Debug)]
 pub(crate) struct Block {
@@ -26,8 +30,16 @@ pub(crate) struct Block {
     pub(crate) entry: u64,
     /// Whether it needs the flags that hold where it is entered.
     pub(crate) reads_flags: bool,
+    /// Whether it checks each access by itself.
+    pub(crate) apart: bool,
     /// Links that lead here.
-    incoming: Vec<u32>,
+    pub(crate) incoming: Vec<u32>,
+}
+
+impl Block {
+    fn place(&self) -> Place {
+        (self.rip, self.page.frame, self.second.map(|second| second.frame), self.apart)
+    }
 }
 
 /// The blocks and the links between them.
@@ -38,8 +50,7 @@ pub(crate) struct Block {
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     blocks: Vec<Block>,
-    /// By address and frame of the first byte, and the frame of the second page, if any.
-    by_place: BTreeMap<(u64, FrameNumber, Option<FrameNumber>), BlockId>,
+    by_place: BTreeMap<Place, BlockId>,
     by_frame: BTreeMap<FrameNumber, Vec<BlockId>>,
     pages: Vec<CodePage>,
     page_names: BTreeMap<CodePage, u32>,
@@ -48,8 +59,14 @@ pub(crate) struct Cache {
 
 impl Cache {
     /// The block at an address whose page (and following page, if it straddles) is in these frames.
-    pub(crate) fn find(&self, rip: u64, frame: FrameNumber, second: Option<FrameNumber>) -> Option<BlockId> {
-        self.by_place.get(&(rip, frame, second)).copied()
+    pub(crate) fn find(
+        &self,
+        rip: u64,
+        frame: FrameNumber,
+        second: Option<FrameNumber>,
+        apart: bool,
+    ) -> Option<BlockId> {
+        self.by_place.get(&(rip, frame, second, apart)).copied()
     }
 
     pub(crate) fn block(&self, id: BlockId) -> &Block {
@@ -57,20 +74,13 @@ impl Cache {
     }
 
     /// Adds a block.
-    pub(crate) fn add(
-        &mut self,
-        rip: u64,
-        page: CodePage,
-        second: Option<CodePage>,
-        entry: u64,
-        reads_flags: bool,
-    ) -> BlockId {
+    pub(crate) fn add(&mut self, block: Block) -> BlockId {
         let id = BlockId(self.blocks.len() as u32);
-        self.blocks.push(Block { rip, page, second, entry, reads_flags, incoming: Vec::new() });
-        self.by_place.insert((rip, page.frame, second.map(|second| second.frame)), id);
-        for frame in std::iter::once(page.frame).chain(second.map(|second| second.frame)) {
+        self.by_place.insert(block.place(), id);
+        for frame in std::iter::once(block.page.frame).chain(block.second.map(|second| second.frame)) {
             self.by_frame.entry(frame).or_default().push(id);
         }
+        self.blocks.push(block);
         id
     }
 
@@ -115,7 +125,7 @@ impl Cache {
         let mut unlinked = Vec::new();
         for id in self.by_frame.remove(&frame).unwrap_or_default() {
             let block = &mut self.blocks[id.0 as usize];
-            let place = (block.rip, block.page.frame, block.second.map(|second| second.frame));
+            let place = block.place();
             if self.by_place.get(&place) == Some(&id) {
                 self.by_place.remove(&place);
             }
@@ -144,17 +154,26 @@ mod tests {
     #[test]
     fn a_written_frame_takes_its_blocks_and_their_links_away() {
         let mut cache = Cache::default();
-        let first = cache.add(0x1010, page(0x1000, 5), None, 0x100, false);
-        let second = cache.add(0x2ffe, page(0x2000, 6), Some(page(0x3000, 5)), 0x200, true);
-        let other = cache.add(0x2000, page(0x2000, 6), None, 0x300, false);
-        let link = Link { site: 1, stub: 2, target: 0x1010, page: 0x2000 };
+        let block = |rip, page, second| Block {
+            rip,
+            page,
+            second,
+            entry: 0x100,
+            reads_flags: false,
+            apart: false,
+            incoming: Vec::new(),
+        };
+        let first = cache.add(block(0x1010, page(0x1000, 5), None));
+        let second = cache.add(block(0x2ffe, page(0x2000, 6), Some(page(0x3000, 5))));
+        let other = cache.add(block(0x2000, page(0x2000, 6), None));
+        let link = Link { site: 1, stub: 2, target: 0x1010, page: 0x2000, apart: false };
         let number = cache.add_link(link);
         cache.note_linked(number, first);
-        assert_eq!(cache.find(0x2ffe, FrameNumber(6), Some(FrameNumber(5))), Some(second));
+        assert_eq!(cache.find(0x2ffe, FrameNumber(6), Some(FrameNumber(5)), false), Some(second));
         assert_eq!(cache.forget_frame(FrameNumber(5)), [link]);
-        assert_eq!(cache.find(0x1010, FrameNumber(5), None), None);
-        assert_eq!(cache.find(0x2ffe, FrameNumber(6), Some(FrameNumber(5))), None);
-        assert_eq!(cache.find(0x2000, FrameNumber(6), None), Some(other));
+        assert_eq!(cache.find(0x1010, FrameNumber(5), None, false), None);
+        assert_eq!(cache.find(0x2ffe, FrameNumber(6), Some(FrameNumber(5)), false), None);
+        assert_eq!(cache.find(0x2000, FrameNumber(6), None, false), Some(other));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) struct Reach {
     pub(crate) instructions: usize,
     /// Whether it may go on behind jumps.
     pub(crate) traces: bool,
+    /// Whether one check may serve several accesses.
+    pub(crate) groups: bool,
 }
 
 /// Where a block begins.
@@ -41,6 +43,7 @@ pub(crate) fn block(
     reach: Reach,
 ) -> Found {
     plan.start = start;
+    (plan.groups_allowed, plan.groups) = (reach.groups, 0);
     plan.instructions.clear();
     plan.bytes.clear();
     let page_address = start & !0xfff;
@@ -77,12 +80,16 @@ pub(crate) fn block(
         }
     };
     liveness(plan, &mut decoder, page_address);
+    if reach.groups {
+        plan.group();
+    }
     Found::Block
 }
 
 /// Fills `plan` with one instruction whose bytes (of two pages) are `bytes`.
 pub(crate) fn straddling(plan: &mut Plan, classifier: &mut Classifier, bytes: &[u8], start: u64) {
     plan.start = start;
+    (plan.groups_allowed, plan.groups) = (false, 0);
     plan.instructions.clear();
     plan.bytes.clear();
     let instruction = Decoder::with_ip(64, bytes, start, DecoderOptions::NONE).decode();

@@ -10,6 +10,8 @@ pub struct Options {
     pub step_only: bool,
     /// Lets blocks go on behind jumps.
     pub traces: bool,
+    /// Lets one check serve several accesses.
+    pub groups: bool,
     /// Instructions in a block at most, at least 1 and at most 64.
     pub block_instructions: usize,
     /// Bytes of host memory reserved for translated code, a power of two from 1 MiB to 1 GiB.
@@ -23,6 +25,7 @@ impl Default for Options {
         Options {
             step_only: false,
             traces: true,
+            groups: true,
             block_instructions: MAX_INSTRUCTIONS,
             code_bytes: 256 << 20,
             processors: 1,

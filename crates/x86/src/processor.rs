@@ -1,8 +1,8 @@
 //! The processor: runs translated code, and does what translated code leaves to it.
 
-use crate::cache::{BlockId, Cache, CodePage};
+use crate::cache::{Block, BlockId, Cache, CodePage};
 use crate::discover::{self, Found, MAX_INSTRUCTION_BYTES, Reach};
-use crate::emit::{Emitter, Exit as Leave, Fault, Guard, Miss, Place, Point};
+use crate::emit::{Emitter, Exit as Leave, Fault, Guard, Link, Miss, Place, Point};
 use crate::link;
 use crate::native::{self, Area, ExecutableMemory, context};
 use crate::options::{Options, Statistics};
@@ -69,6 +69,8 @@ enum Missed {
     Resume(u64),
     Fault(PageFault),
     Step,
+    /// In a block that checks each access by itself.
+    Apart,
 }
 
 impl X86Processor {
@@ -155,6 +157,14 @@ impl X86Processor {
                             host = at;
                             continue;
                         }
+                        Missed::Apart => {
+                            apply(space.tlb, miss.point);
+                            match self.resolve(space, miss.point.rip, true) {
+                                Ok(id) => host = self.cache.block(id).entry,
+                                Err(unresolved) => return (unresolved.into(), miss.point.rip),
+                            }
+                            continue;
+                        }
                         Missed::Fault(fault) => {
                             apply(space.tlb, miss.point);
                             return (Outcome::Trap(Trap::PageFault(fault)), miss.point.rip);
@@ -184,9 +194,9 @@ impl X86Processor {
                     return (Outcome::Syscall { next }, point.rip);
                 }
                 Leave::Link(link) => {
-                    let target = self.cache.link(link).target;
+                    let Link { target, apart, .. } = self.cache.link(link);
                     let resets = self.statistics.resets;
-                    match self.resolve(space, target) {
+                    match self.resolve(space, target, apart) {
                         Ok(id) => {
                             host = self.cache.block(id).entry;
                             // Without room the jump stays unlinked until everything is forgotten.
@@ -245,6 +255,10 @@ impl X86Processor {
             Ok(found) => found,
             Err(fault) => return Missed::Fault(fault),
         };
+        let shared = miss.size != miss.access.size || miss.write != miss.access.write;
+        if shared {
+            return self.missed_group(space, miss, address);
+        }
         let mut resume = miss.retry;
         if last & !0xfff != address & !0xfff {
             match mmu::translate(memory, table, tlb, last & !0xfff, access) {
@@ -274,6 +288,34 @@ impl X86Processor {
         Missed::Resume(resume)
     }
 
+    /// Serves a check for several accesses; the access at hand, to `address`, is permitted by itself.
+    fn missed_group(&mut self, space: &mut Space<'_>, miss: Miss, address: u64) -> Missed {
+        let Space { memory, table, tlb } = space;
+        let first = address.wrapping_add_signed(i64::from(miss.low));
+        if first >> 12 != address >> 12 || first.wrapping_add(u64::from(miss.size) - 1) >> 12 != first >> 12 {
+            return Missed::Apart;
+        }
+        if miss.write && !miss.access.write {
+            // The store comes later: until then nothing of it may show.
+            let entry = table.entry(memory, address);
+            if !entry.is_writable() || !entry.is_dirty() || memory.is_code(entry.frame()) {
+                return Missed::Apart;
+            }
+            let filled = mmu::translate(memory, table, tlb, address, Access::Write);
+            assert!(filled.is_ok(), "a writable page may be written");
+        }
+        if memory.has_code_writes() {
+            return Missed::Step;
+        }
+        let mask = tlb.mask();
+        let block = tlb.block_mut();
+        block[context::MASK] = mask;
+        if miss.reload_rcx {
+            block[context::GENERAL + RCX] = block[context::SPILL + RCX];
+        }
+        Missed::Resume(miss.retry)
+    }
+
     /// The host code for a guest address, by the address space's jump cache.
     fn locate(&mut self, space: &mut Space<'_>, rip: u64) -> Result<u64, Unresolved> {
         let slot = (rip as usize) & (JUMP_SLOTS - 1);
@@ -281,7 +323,7 @@ impl X86Processor {
         if block[JUMP_TAGS + slot] == rip.wrapping_neg() {
             return Ok(block[JUMP_TARGETS + slot]);
         }
-        let id = self.resolve(space, rip)?;
+        let id = self.resolve(space, rip, false)?;
         let entry = self.cache.block(id).entry;
         let block = space.tlb.block_mut();
         block[JUMP_TAGS + slot] = rip.wrapping_neg();
@@ -289,21 +331,25 @@ impl X86Processor {
         Ok(entry)
     }
 
-    /// The block at a guest address, translated if need be.
-    fn resolve(&mut self, space: &mut Space<'_>, rip: u64) -> Result<BlockId, Unresolved> {
+    /// The block at a guest address, translated if need be; `apart` if it is to check each access by itself.
+    fn resolve(&mut self, space: &mut Space<'_>, rip: u64, apart: bool) -> Result<BlockId, Unresolved> {
         self.statistics.dispatches += 1;
         let page = self.code_page(space, rip)?;
-        if let Some(id) = self.cache.find(rip, page.frame, None) {
+        if let Some(id) = self.cache.find(rip, page.frame, None, apart) {
             return Ok(id);
         }
         if self.memory.available(Area::Hot).min(self.memory.available(Area::Cold)) < BLOCK_BYTES {
             self.forget_all(space.tlb);
         }
         mark_code(space, page.frame);
-        let reach = Reach { instructions: self.options.block_instructions, traces: self.options.traces };
+        let reach = Reach {
+            instructions: self.options.block_instructions,
+            traces: self.options.traces,
+            groups: self.options.groups && !apart,
+        };
         let bytes = space.memory.bytes(page.frame);
         match discover::block(&mut self.plan, &mut self.classifier, bytes, rip, reach) {
-            Found::Block => Ok(self.write(page, None)),
+            Found::Block => Ok(self.write(page, None, apart)),
             Found::Straddles => self.straddling(space, rip, page),
         }
     }
@@ -315,7 +361,7 @@ impl X86Processor {
             return Err(Unresolved::Step);
         }
         let next = self.code_page(space, next_address)?;
-        if let Some(id) = self.cache.find(rip, page.frame, Some(next.frame)) {
+        if let Some(id) = self.cache.find(rip, page.frame, Some(next.frame), false) {
             return Ok(id);
         }
         mark_code(space, next.frame);
@@ -327,7 +373,7 @@ impl X86Processor {
         bytes[..here].copy_from_slice(&space.memory.bytes(page.frame)[0x1000 - here..]);
         bytes[here..].copy_from_slice(&space.memory.bytes(next.frame)[..MAX_INSTRUCTION_BYTES - here]);
         discover::straddling(&mut self.plan, &mut self.classifier, &bytes, rip);
-        Ok(self.write(page, Some(next)))
+        Ok(self.write(page, Some(next), false))
     }
 
     /// The frame from which code at an address is executed.
@@ -351,7 +397,7 @@ impl X86Processor {
     }
 
     /// Writes the planned block and adds it to the cache.
-    fn write(&mut self, page: CodePage, second: Option<CodePage>) -> BlockId {
+    fn write(&mut self, page: CodePage, second: Option<CodePage>, apart: bool) -> BlockId {
         let guard = second
             .map(|second| Guard { word: EXECUTE + execute_slot(second.address), id: self.cache.page_name(second) });
         let place = Place {
@@ -386,7 +432,15 @@ impl X86Processor {
         self.statistics.instructions += self.plan.instructions.len() as u64;
         self.statistics.hot_bytes += self.emitter.hot.bytes.len() as u64;
         self.statistics.cold_bytes += self.emitter.cold.bytes.len() as u64;
-        self.cache.add(self.plan.start, page, second, self.emitter.entry, self.plan.live != 0)
+        self.cache.add(Block {
+            rip: self.plan.start,
+            page,
+            second,
+            entry: self.emitter.entry,
+            reads_flags: self.plan.live != 0,
+            apart,
+            incoming: Vec::new(),
+        })
     }
 
     /// Forgets what was translated from frames that were written, if any.

@@ -3,7 +3,6 @@
 use crate::native::context;
 use machine::tlb;
 
-pub(crate) const RAX: u8 = 0;
 pub(crate) const RCX: u8 = 1;
 pub(crate) const RSP: u8 = 4;
 pub(crate) const RBP: u8 = 5;
@@ -225,6 +224,11 @@ impl Assembler {
 
     pub(crate) fn compare_immediate(&mut self, register: u8, value: i32) {
         self.append(&[0x48 | register >> 3, 0x81, 0xf8 | register & 7]);
+        self.immediate(value);
+    }
+
+    pub(crate) fn and_immediate(&mut self, register: u8, value: i32) {
+        self.append(&[0x48 | register >> 3, 0x81, 0xe0 | register & 7]);
         self.immediate(value);
     }
 

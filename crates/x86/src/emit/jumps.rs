@@ -85,7 +85,7 @@ impl Emitter {
         if refund == 0 && !self.has_evicted() {
             let stub = self.cold.here();
             let site = self.hot.jump_if(condition, stub);
-            self.link_stub(plan, target, site, stub);
+            self.link_stub(plan, target, site, stub, false);
         } else {
             let detour = self.cold.here();
             self.hot.jump_if(condition, detour);
@@ -93,9 +93,7 @@ impl Emitter {
             if refund != 0 {
                 self.cold.lea(super::BUDGET, based(super::BUDGET, refund));
             }
-            let stub = self.cold.here() + 5;
-            let site = self.cold.jump(stub);
-            self.link_stub(plan, target, site, stub);
+            self.link_cold(plan, target, false);
         }
         if last && plan.end == End::Left {
             self.link_hot(plan, instruction.next_ip());
@@ -104,20 +102,28 @@ impl Emitter {
 
     /// Ends the block with a jump to another block.
     pub(super) fn link_hot(&mut self, plan: &Plan, target: u64) {
-        if target == plan.start && plan.instructions[0].kind != Kind::Step {
+        if target == plan.start && plan.groups_allowed && plan.instructions[0].kind != Kind::Step {
             self.hot.jump(self.entry);
             return;
         }
         let stub = self.cold.here();
         let site = self.hot.jump(stub);
-        self.link_stub(plan, target, site, stub);
+        self.link_stub(plan, target, site, stub, false);
+    }
+
+    /// A direct jump in the cold code.
+    pub(super) fn link_cold(&mut self, plan: &Plan, target: u64, apart: bool) {
+        // Over the five bytes of the jump itself.
+        let stub = self.cold.here() + 5;
+        let site = self.cold.jump(stub);
+        self.link_stub(plan, target, site, stub, apart);
     }
 
     /// Emits what a direct jump does while it is not linked.
-    fn link_stub(&mut self, plan: &Plan, target: u64, site: u64, stub: u64) {
+    fn link_stub(&mut self, plan: &Plan, target: u64, site: u64, stub: u64, apart: bool) {
         let number = self.exit_number();
         self.push_exit(Exit::Link(self.links.len() as u32));
-        self.links.push(Link { site, stub, target, page: plan.start & !0xfff });
+        self.links.push(Link { site, stub, target, page: plan.start & !0xfff, apart });
         self.exit_cold(number);
     }
 

@@ -12,6 +12,7 @@ mod strings;
 use crate::native::context;
 use crate::plan::{Access, End, Kind, Plan};
 use assembler::{Assembler, BUDGET, Condition, R14, RCX, based, word};
+use check::Cover;
 use iced_x86::Encoder;
 use registers::Hosts;
 
@@ -37,6 +38,11 @@ pub(crate) struct Point {
 pub(crate) struct Miss {
     pub(crate) point: Point,
     pub(crate) access: Access,
+    /// The first byte that the check covers, relative to the access, and how many it covers.
+    pub(crate) low: i32,
+    pub(crate) size: u16,
+    /// Whether the check asked for permission to write.
+    pub(crate) write: bool,
     /// Where the check begins.
     pub(crate) retry: u64,
     /// Behind the check; the register `addend` then holds what to add to the address.
@@ -80,6 +86,8 @@ pub(crate) struct Link {
     pub(crate) target: u64,
     /// The page from which it jumps.
     pub(crate) page: u64,
+    /// Whether the block to which it leads is to check each access by itself.
+    pub(crate) apart: bool,
 }
 
 /// A host instruction that may raise an exception of the guest's.
@@ -113,6 +121,8 @@ pub(crate) struct Emitter {
     first_exit: u32,
     /// A jump to `native::exit_address` in reach of a near jump.
     pub(crate) way_out: u64,
+    /// What the registers of groups stand for.
+    covers: Vec<Cover>,
     /// Instructions and accesses of the block being written.
     charge: i32,
 }
@@ -146,6 +156,7 @@ impl Emitter {
             hosts: Hosts::new(),
             first_exit: 0,
             way_out,
+            covers: Vec::new(),
             charge: 0,
         }
     }
@@ -162,6 +173,8 @@ impl Emitter {
         self.faults.clear();
         self.first_exit = place.first_exit;
         self.hosts = Hosts::new();
+        self.covers.clear();
+        self.covers.resize(plan.groups, Cover::default());
         self.charge = charge(plan.counted(), plan.accesses_before(plan.counted() as usize));
         self.hot.align();
         self.entry = self.hot.here();

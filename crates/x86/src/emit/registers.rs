@@ -28,6 +28,8 @@ enum Content {
     Free,
     /// A copy of guest r13, r14 or r15.
     Copy(u8),
+    /// What all accesses of a group add to their addresses.
+    Group(u16),
     /// The budget.
     Budget,
 }
@@ -137,6 +139,7 @@ impl Emitter {
             let distance = match self.hosts.content[host as usize] {
                 Content::Free => usize::MAX,
                 Content::Copy(register) => next_use(plan, at, register).unwrap_or(usize::MAX - 1),
+                Content::Group(group) => next_access(plan, at, group).unwrap_or(usize::MAX - 1),
                 // Even if the block does not use it, it has to be loaded again at the end.
                 Content::Own => next_use(plan, at, host).unwrap_or(plan.instructions.len() - at + 4),
                 Content::Budget => continue,
@@ -175,6 +178,28 @@ impl Emitter {
         self.hot.load(register, word(context::SPILL + register as usize));
         self.hosts.evicted &= !(1 << register);
         self.hosts.content[register as usize] = Content::Own;
+    }
+
+    /// The host register that holds what a group's accesses add.
+    pub(super) fn group_register(&self, group: u16) -> Option<u8> {
+        self.hosts.content.iter().position(|content| *content == Content::Group(group)).map(|host| host as u8)
+    }
+
+    /// Notes that a register holds what a group's accesses add.
+    pub(super) fn set_group(&mut self, host: u8, group: u16) {
+        self.hosts.content[host as usize] = Content::Group(group);
+    }
+
+    /// Lets a group's register go.
+    pub(super) fn forget_group(&mut self, group: u16) {
+        if let Some(host) = self.group_register(group) {
+            self.hosts.content[host as usize] = Content::Free;
+        }
+    }
+
+    /// Keeps a register for the current instruction.
+    pub(super) fn pin(&mut self, host: u8) {
+        self.hosts.pinned |= 1 << host;
     }
 
     /// Makes rcx free for a test. Says whether it held the guest's value, which is still in it.
@@ -218,6 +243,12 @@ impl Emitter {
         self.hosts.content[host as usize] = Content::Free;
         self.hosts.pinned |= 1 << host;
     }
+}
+
+/// In how many instructions a group is accessed again.
+fn next_access(plan: &Plan, at: usize, group: u16) -> Option<usize> {
+    let later = plan.instructions.get(at + 1..)?;
+    later.iter().position(|planned| planned.accesses.iter().flatten().any(|access| access.group == group))
 }
 
 /// In how many instructions a guest register is used again.

@@ -54,6 +54,8 @@ pub const CODE_GENERATION: usize = 36;
 pub const X87_ABSENT: usize = 37;
 /// Data accesses that could not be counted when their block was translated (repeated string instructions).
 pub const EXTRA_ACCESSES: usize = 38;
+/// The bits of an address that are the offset in its page.
+pub const OFFSET_MASK: usize = 39;
 /// Values of host registers that translated code borrowed, by number.
 pub const SPILL: usize = 48;
 /// A buffer of [`BOUNCE_BYTES`] bytes for the memory operand of one instruction; see [`bounce_word`].
@@ -84,6 +86,7 @@ pub fn bounce_word(block: &[u64]) -> usize {
 pub fn initialise(block: &mut [u64]) {
     block[SIGN] = 1 << 63;
     block[PAGE_MASK] = !0xfff;
+    block[OFFSET_MASK] = 0xfff;
     block[JUMP_MASK] = JUMP_SLOTS as u64 - 1;
     block[HOST_MXCSR] = u64::from(machine::registers::MXCSR_INITIAL);
 }

@@ -93,9 +93,7 @@ impl Classifier {
             if !moves {
                 return None;
             }
-            let access = |base, write| {
-                Some(Access { base: Some(base), index: None, displacement: 0, segment: None, size, write })
-            };
+            let access = |base, write| Some(Access { base: Some(base), size, write, ..Access::nowhere() });
             planned.reads = 1 << 6 | 1 << 7;
             planned.writes = planned.reads;
             planned.accesses = [access(6, false), access(7, true)];
@@ -495,7 +493,8 @@ fn data_access(instruction: &Instruction, write: bool) -> Option<Access> {
     }
     let scale = instruction.memory_index_scale().trailing_zeros() as u8;
     let base = if base == Register::RIP { None } else { general(base) };
-    Some(Access { base, index: general(index).map(|index| (index, scale)), displacement, segment, size, write })
+    let index = general(index).map(|index| (index, scale));
+    Some(Access { base, index, displacement, segment, size, write, ..Access::nowhere() })
 }
 
 /// Moves between rax and a 64-bit address in the instruction itself.

@@ -2,6 +2,7 @@
 
 mod classify;
 mod flags;
+mod groups;
 
 pub(crate) use classify::{Classifier, general};
 pub(crate) use flags::{ALL_FLAGS, flags_killed, flags_read};
@@ -26,12 +27,33 @@ pub(crate) struct Access {
     pub(crate) size: u16,
     /// Whether it writes (and perhaps reads too).
     pub(crate) write: bool,
+    /// Accesses of the same number are a known distance apart.
+    pub(crate) group: u16,
+    /// Where it begins, relative to the others of its group.
+    pub(crate) offset: i64,
+    /// How far the base register is from where it was, for comparison within the group.
+    pub(crate) base_offset: i64,
 }
 
 impl Access {
+    /// An access to address 0, to be completed.
+    pub(crate) fn nowhere() -> Access {
+        Access {
+            base: None,
+            index: None,
+            displacement: 0,
+            segment: None,
+            size: 0,
+            write: false,
+            group: 0,
+            offset: 0,
+            base_offset: 0,
+        }
+    }
+
     /// An access to the stack at rsp + `displacement`.
     pub(crate) fn stack(displacement: i64, write: bool) -> Access {
-        Access { base: Some(4), index: None, displacement, segment: None, size: 8, write }
+        Access { base: Some(4), displacement, size: 8, write, ..Access::nowhere() }
     }
 
     /// The address, if it does not depend on registers.
@@ -127,11 +149,28 @@ pub(crate) struct Plan {
     pub(crate) end: End,
     /// Flags that must not be changed before the first instruction.
     pub(crate) live: u8,
+    /// Whether one check may serve several accesses.
+    pub(crate) groups_allowed: bool,
+    /// Groups of accesses, if one check may serve several; see [`Access::group`].
+    pub(crate) groups: usize,
 }
 
 impl Plan {
     pub(crate) fn new() -> Plan {
-        Plan { start: 0, instructions: Vec::new(), bytes: Vec::new(), end: End::Left, live: ALL_FLAGS }
+        Plan {
+            start: 0,
+            instructions: Vec::new(),
+            bytes: Vec::new(),
+            end: End::Left,
+            live: ALL_FLAGS,
+            groups_allowed: true,
+            groups: 0,
+        }
+    }
+
+    /// Finds out which accesses can share a check.
+    pub(crate) fn group(&mut self) {
+        self.groups = groups::assign(self);
     }
 
     /// The bytes of one instruction.
