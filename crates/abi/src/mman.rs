@@ -141,13 +141,3 @@ pub const MPOL_MF_STRICT: u32 = 1;
 pub const MPOL_MF_MOVE: u32 = 2;
 /// mbind(2): move all pages.
 pub const MPOL_MF_MOVE_ALL: u32 = 4;
-
-crate::structure! {
-    /// readv(2), `struct iovec`.
-    pub struct MemoryVector {
-        /// Where.
-        pub base: u64,
-        /// How many bytes.
-        pub length: u64,
-    }
-}

@@ -187,10 +187,13 @@ impl Areas {
 
     /// Changes the parts of areas in `range`, cutting and merging them as needed.
     pub fn change(&mut self, range: Range<u64>, mut change: impl FnMut(&mut Vma)) {
+        let unused = self.unused.len();
         for mut area in self.remove(range) {
             change(&mut area);
             self.insert(area);
         }
+        // Every area is back on its object.
+        self.unused.truncate(unused);
     }
 
     /// Lets the area at `start` begin at `new_start` below it, where nothing is: its stack grows.
@@ -203,7 +206,12 @@ impl Areas {
     fn attach(&mut self, area: Vma) {
         self.count(&area, u64::wrapping_add);
         if let Some(object) = area.backing.object() {
-            *self.uses.entry(object).or_default() += 1;
+            let uses = self.uses.entry(object).or_default();
+            *uses += 1;
+            // Cutting and merging take an area away for a moment only.
+            if *uses == 1 && self.unused.last() == Some(&object) {
+                self.unused.pop();
+            }
         }
         let before = self.by_start.insert(area.start, area);
         assert!(before.is_none(), "areas are disjoint");

@@ -1,12 +1,15 @@
 //! The system calls on memory.
 
 use crate::entry::Call;
-use crate::fs::Fd;
+use crate::fs::{Fd, page_cache};
 use crate::mm::map::{self, PAGE, Request, Source, round_up};
-use crate::mm::{heap, protect, unmap};
+use crate::mm::remap::{self, Remap};
+use crate::mm::vma::{AreaFlags, Backing};
+use crate::mm::{advise, heap, lock, protect, unmap};
 use crate::syscalls::operation::{Flow, SysResult};
-use abi::Errno;
+use crate::user::UserPtr;
 use abi::mman::*;
+use abi::{Errno, Error};
 use std::ops::Range;
 
 /// mmap(2).
@@ -76,7 +79,7 @@ pub fn mprotect(call: &mut Call, address: u64, length: u64, protection: u32) -> 
     if grows != 0 {
         let area = call.kernel.spaces[space].areas.at_or_above(range.start).filter(|area| area.start < range.end);
         let area = area.ok_or(unmapped)?;
-        if grows == PROT_GROWSUP || !area.flags.has(crate::mm::AreaFlags::GROWS_DOWN) {
+        if grows == PROT_GROWSUP || !area.flags.has(AreaFlags::GROWS_DOWN) {
             return Err(Errno::EINVAL.because("the area does not grow"));
         }
         range.start = area.start;
@@ -95,4 +98,204 @@ pub fn brk(call: &mut Call, end: u64) -> SysResult {
 fn page_range(address: u64, length: u64) -> Option<Range<u64>> {
     let start = address & !(PAGE - 1);
     Some(start..round_up(address.checked_add(length)?)?)
+}
+
+/// The pages of a range that begins at a page boundary.
+///
+/// # Errors
+/// `EINVAL` if it does not, or wraps around.
+fn aligned_range(address: u64, length: u64) -> Result<Range<u64>, Error> {
+    if address & (PAGE - 1) != 0 {
+        return Err(Errno::EINVAL.because("the address is not a multiple of the page size"));
+    }
+    page_range(address, length).ok_or(Errno::EINVAL.because("the range wraps around"))
+}
+
+/// mremap(2).
+pub fn mremap(
+    call: &mut Call,
+    address: u64,
+    old_length: u64,
+    new_length: u64,
+    flags: u32,
+    new_address: u64,
+) -> SysResult {
+    let space = call.space();
+    let request = Remap { address, old_length, new_length, flags, new_address };
+    Ok(Flow::Done(remap::remap(call, space, request)?))
+}
+
+/// madvise(2).
+pub fn madvise(call: &mut Call, address: u64, length: u64, advice: u32) -> SysResult {
+    advise::check(advice)?;
+    let range = aligned_range(address, length)?;
+    if !range.is_empty() {
+        let space = call.space();
+        advise::advise(call, space, range, advice)?;
+    }
+    Flow::OK
+}
+
+/// msync(2). The page cache is what all see, and belljar never writes to the host's files behind it: there is nothing to
+/// wait for.
+pub fn msync(call: &mut Call, address: u64, length: u64, flags: u32) -> SysResult {
+    if flags & !(MS_ASYNC | MS_INVALIDATE | MS_SYNC) != 0 {
+        return Err(Errno::EINVAL.because("`flags` has an unknown bit"));
+    }
+    if flags & (MS_ASYNC | MS_SYNC) == MS_ASYNC | MS_SYNC {
+        return Err(Errno::EINVAL.because("`MS_ASYNC` and `MS_SYNC` exclude each other"));
+    }
+    if address & (PAGE - 1) != 0 {
+        return Err(Errno::EINVAL.because("`addr` is not a multiple of the page size"));
+    }
+    let unmapped = Errno::ENOMEM.because("part of the range is not mapped");
+    let range = page_range(address, length).ok_or(unmapped)?;
+    let areas = &call.kernel.spaces[call.space()].areas;
+    if flags & MS_INVALIDATE != 0 && areas.overlapping(range.clone()).any(|area| area.flags.has(AreaFlags::LOCKED)) {
+        return Err(Errno::EBUSY.because("`MS_INVALIDATE`, and part of the range is locked"));
+    }
+    if areas.covers(range) { Flow::OK } else { Err(unmapped) }
+}
+
+/// mincore(2): a byte for each page, 1 if an access would not wait for the host.
+pub fn mincore(call: &mut Call, address: u64, length: u64, into: UserPtr<u8>) -> SysResult {
+    if address & (PAGE - 1) != 0 {
+        return Err(Errno::EINVAL.because("`addr` is not a multiple of the page size"));
+    }
+    let unmapped = Errno::ENOMEM.because("part of the range is not mapped");
+    let space = call.space();
+    let range = page_range(address, length).ok_or(unmapped)?;
+    if range.end > call.kernel.spaces[space].layout.user_end {
+        return Err(unmapped);
+    }
+    let mut at = range.start;
+    while at < range.end {
+        // As many as Linux answers at a time; pages before a hole are reported.
+        let end = range.end.min(at + PAGE * PAGE);
+        let mut answers = Vec::new();
+        let kernel = &*call.kernel;
+        let here = &kernel.spaces[space];
+        while at + answers.len() as u64 * PAGE < end {
+            let page = at + answers.len() as u64 * PAGE;
+            let Some(area) = here.areas.containing(page) else { break };
+            let is_resident = here.is_resident(&kernel.memory, page)
+                || match area.backing {
+                    Backing::Anonymous => false,
+                    Backing::Shared { object, .. } => kernel.mm.shared[object].frame(area.page_index(page)).is_some(),
+                    Backing::File { inode, .. } => page_cache::cached(kernel, inode, area.page_index(page)).is_some(),
+                };
+            answers.push(u8::from(is_resident));
+        }
+        call.copy_out(into.address().wrapping_add((at - range.start) / PAGE), &answers)?;
+        at += answers.len() as u64 * PAGE;
+        if at < end {
+            return Err(unmapped);
+        }
+    }
+    Flow::OK
+}
+
+/// mlock(2).
+pub fn mlock(call: &mut Call, address: u64, length: u64) -> SysResult {
+    mlock2(call, address, length, 0)
+}
+
+/// mlock2(2).
+pub fn mlock2(call: &mut Call, address: u64, length: u64, flags: u32) -> SysResult {
+    if flags & !MLOCK_ONFAULT != 0 {
+        return Err(Errno::EINVAL.because("`flags` has an unknown bit"));
+    }
+    let on_fault = if flags & MLOCK_ONFAULT != 0 { AreaFlags::LOCK_ON_FAULT } else { AreaFlags::NONE };
+    let space = call.space();
+    let range = page_range(address, length).ok_or(Errno::EINVAL.because("the range wraps around"))?;
+    lock::lock(call, space, range, on_fault)?;
+    Flow::OK
+}
+
+/// munlock(2).
+pub fn munlock(call: &mut Call, address: u64, length: u64) -> SysResult {
+    let space = call.space();
+    let range = page_range(address, length).ok_or(Errno::EINVAL.because("the range wraps around"))?;
+    lock::set_flags(call, space, range, AreaFlags::NONE)?;
+    Flow::OK
+}
+
+/// mlockall(2).
+pub fn mlockall(call: &mut Call, flags: u32) -> SysResult {
+    let space = call.space();
+    lock::lock_all(call, space, flags)?;
+    Flow::OK
+}
+
+/// munlockall(2).
+pub fn munlockall(call: &mut Call) -> SysResult {
+    let space = call.space();
+    lock::unlock_all(call, space);
+    Flow::OK
+}
+
+/// remap_file_pages(2), as Linux has it since 4.0: another mapping in the place of the old one.
+pub fn remap_file_pages(
+    call: &mut Call,
+    address: u64,
+    size: u64,
+    protection: u32,
+    page_offset: u64,
+    flags: u32,
+) -> SysResult {
+    let invalid = |why| Err(Errno::EINVAL.because(why));
+    let (start, size) = (address & !(PAGE - 1), size & !(PAGE - 1));
+    if protection != 0 {
+        return invalid("`prot` is not 0");
+    }
+    let Some(end) = start.checked_add(size).filter(|end| *end > start) else {
+        return invalid("the range is empty or wraps around");
+    };
+    let Some(offset) = page_offset.checked_mul(PAGE).filter(|offset| offset.checked_add(size).is_some()) else {
+        return invalid("the file offset is too large");
+    };
+    let space = call.space();
+    let Some(area) = call.kernel.spaces[space].areas.containing(start).cloned() else {
+        return invalid("nothing is mapped there");
+    };
+    let areas = &call.kernel.spaces[space].areas;
+    let same = |other: &crate::mm::Vma| {
+        other.backing.object() == area.backing.object()
+            && other.protection == area.protection
+            && other.flags == area.flags
+            && other.shared
+    };
+    if !areas.covers(start..end) || !areas.overlapping(start..end).all(same) {
+        return invalid("the range is not one shared mapping of one file");
+    }
+    let source = match area.backing {
+        Backing::Anonymous => return invalid("the mapping has no file"),
+        Backing::Shared { object, .. } => Source::Shared { object, offset },
+        Backing::File { file, .. } => Source::File { file, offset },
+    };
+    let locked = if area.flags.has(AreaFlags::LOCKED) { MAP_LOCKED } else { 0 };
+    let flags = flags & MAP_NONBLOCK | MAP_SHARED | MAP_FIXED | MAP_POPULATE | locked;
+    map::map(call, space, Request { address: start, length: size, protection: area.protection, flags, source })?;
+    Flow::OK
+}
+
+/// pkey_alloc(2): this processor has no protection keys.
+pub fn pkey_alloc(_call: &mut Call, flags: u64, rights: u64) -> SysResult {
+    if flags != 0 || rights & !3 != 0 {
+        return Err(Errno::EINVAL.because("`flags` is not 0, or `access_rights` has an unknown bit"));
+    }
+    Err(Errno::ENOSPC.because("the processor has no protection keys"))
+}
+
+/// pkey_free(2): none was ever allocated.
+pub fn pkey_free(_call: &mut Call, _key: i32) -> SysResult {
+    Err(Errno::EINVAL.because("the protection key is not allocated"))
+}
+
+/// pkey_mprotect(2): with key -1 it is mprotect(2).
+pub fn pkey_mprotect(call: &mut Call, address: u64, length: u64, protection: u32, key: i32) -> SysResult {
+    if key != -1 {
+        return Err(Errno::EINVAL.because("the protection key is not allocated"));
+    }
+    mprotect(call, address, length, protection)
 }

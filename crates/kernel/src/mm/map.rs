@@ -146,7 +146,7 @@ fn check_offset(request: &Request, length: u64) -> Result<(), Error> {
 }
 
 /// Where the mapping goes. Linux `get_unmapped_area`.
-fn place(call: &mut Call, space: Id<AddressSpace>, request: &Request, length: u64) -> Result<u64, Error> {
+pub(crate) fn place(call: &mut Call, space: Id<AddressSpace>, request: &Request, length: u64) -> Result<u64, Error> {
     let lowest = call.kernel.mm.settings.lowest_address;
     let end = call.kernel.spaces[space].layout.user_end;
     if length > end {

@@ -7,6 +7,7 @@
 //! everything.
 
 pub mod address_space;
+mod advise;
 pub mod areas;
 pub mod calls;
 pub mod fault;
@@ -14,10 +15,12 @@ pub mod fork;
 pub mod heap;
 pub mod layout;
 pub mod limits;
+mod lock;
 pub mod map;
 pub mod policy;
 mod protect;
 pub mod reclaim;
+mod remap;
 pub mod shared_memory;
 pub mod unmap;
 pub mod vma;

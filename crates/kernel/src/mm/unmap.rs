@@ -7,7 +7,6 @@ use crate::mm::address_space::{AddressSpace, PRIVATE};
 use crate::mm::shared_memory;
 use crate::mm::vma::{Backing, Object, Origin, Vma};
 use crate::table::Id;
-use abi::Error;
 use machine::Entry;
 use std::ops::Range;
 
@@ -157,19 +156,3 @@ pub fn release_space(call: &mut Call, space: Id<AddressSpace>) {
     call.kernel.mm.keep_tlb(gone.tlb);
 }
 
-/// Drops the contents of `range`, which may have holes: MADV_DONTNEED. Private pages become what they were before the
-/// first write; shared ones stay in their object.
-///
-/// # Errors
-/// None of its own.
-pub(crate) fn drop_contents(kernel: &mut Kernel, space: Id<AddressSpace>, range: Range<u64>) -> Result<(), Error> {
-    let areas: Vec<(Backing, Range<u64>)> = kernel.spaces[space]
-        .areas
-        .overlapping(range.clone())
-        .map(|area| (area.backing, area.start.max(range.start)..area.end.min(range.end)))
-        .collect();
-    for (backing, range) in areas {
-        take_entries(kernel, space, backing, range, Copies::Go);
-    }
-    Ok(())
-}

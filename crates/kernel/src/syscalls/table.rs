@@ -170,6 +170,19 @@ syscalls! {
     10 mprotect(addr: u64, length: u64, prot: u32) => crate::mm::calls::mprotect, full, "mprotect(2)", "mm/mprotect.c";
     11 munmap(addr: u64, length: u64) => crate::mm::calls::munmap, full, "munmap(2)", "mm/mmap_basic.c";
     12 brk(addr: u64) => crate::mm::calls::brk, full, "brk(2)", "mm/brk.c";
+    25 mremap(old_address: u64, old_size: u64, new_size: u64, flags: u32, new_address: u64) => crate::mm::calls::mremap, full, "mremap(2)", "mm/mremap.c";
+    26 msync(addr: u64, length: u64, flags: u32) => crate::mm::calls::msync, full, "msync(2)", "mm/msync.c";
+    27 mincore(addr: u64, length: u64, vec: UserPtr<u8>) => crate::mm::calls::mincore, full, "mincore(2)", "mm/mincore.c";
+    28 madvise(addr: u64, length: u64, advice: u32) => crate::mm::calls::madvise, partial "MADV_REMOVE of files, MADV_GUARD_INSTALL and MADV_COLLAPSE are missing", "madvise(2)", "mm/madvise.c";
+    149 mlock(addr: u64, length: u64) => crate::mm::calls::mlock, full, "mlock(2)", "mm/mlock.c";
+    150 munlock(addr: u64, length: u64) => crate::mm::calls::munlock, full, "mlock(2)", "mm/mlock.c";
+    151 mlockall(flags: u32) => crate::mm::calls::mlockall, full, "mlock(2)", "mm/mlock.c";
+    152 munlockall() => crate::mm::calls::munlockall, full, "mlock(2)", "mm/mlock.c";
+    216 remap_file_pages(addr: u64, size: u64, prot: u32, pgoff: u64, flags: u32) => crate::mm::calls::remap_file_pages, full, "remap_file_pages(2)", "mm/remap_file_pages.c";
+    325 mlock2(addr: u64, length: u64, flags: u32) => crate::mm::calls::mlock2, full, "mlock(2)", "mm/mlock.c";
+    329 pkey_mprotect(addr: u64, length: u64, prot: u32, pkey: i32) => crate::mm::calls::pkey_mprotect, full, "mprotect(2)", "mm/pkey.c";
+    330 pkey_alloc(flags: u64, access_rights: u64) => crate::mm::calls::pkey_alloc, full, "pkey_alloc(2)", "mm/pkey.c";
+    331 pkey_free(pkey: i32) => crate::mm::calls::pkey_free, full, "pkey_alloc(2)", "mm/pkey.c";
 
     // processes and threads
 
