@@ -184,6 +184,18 @@ impl Tlb {
         self.empty();
     }
 
+    /// What the buffer permits for data: pages, their frames, and whether they may be written too.
+    pub fn cached(&self) -> impl Iterator<Item = (u64, FrameNumber, Access)> + '_ {
+        (0..self.slots).flat_map(|slot| {
+            let cached = |tags: usize, access| {
+                let page = self.block[tags + slot].wrapping_neg();
+                let (frame, _) = self.lookup(page, access).filter(|_| self.slot(page) == slot)?;
+                Some((page, frame, access))
+            };
+            [cached(READ_TAGS, Access::Read), cached(WRITE_TAGS, Access::Write)].into_iter().flatten()
+        })
+    }
+
     /// Makes the buffer as good as new for another address space, without a new allocation.
     pub fn recycle(&mut self, memory: &PhysicalMemory) {
         self.slots = MIN_SLOTS;

@@ -6,6 +6,7 @@
 use crate::entry::Call;
 use crate::fs::Inode;
 use crate::kernel::Kernel;
+use crate::mm::reclaim;
 use crate::table::Id;
 use abi::{Errno, Error};
 use machine::{FRAME_SIZE, FrameNumber, PhysicalMemory};
@@ -101,6 +102,11 @@ impl Pages {
     /// Indices of changed pages and their frames, in order.
     pub fn changed_pages(&self) -> impl Iterator<Item = (u64, FrameNumber)> + '_ {
         self.pages.iter().filter(|(_, page)| page.is_changed).map(|(index, page)| (*index, page.frame))
+    }
+
+    /// The frames of all pages in memory, by index.
+    pub fn frames(&self) -> impl Iterator<Item = FrameNumber> + '_ {
+        self.pages.values().map(|page| page.frame)
     }
 
     fn is_on_host(&self, index: u64) -> bool {
@@ -254,19 +260,11 @@ pub fn reclaim(kernel: &mut Kernel, wanted: usize) -> usize {
 
 /// A frame with unspecified contents, for file pages; clean pages make room if need be.
 fn allocate(kernel: &mut Kernel) -> Result<FrameNumber, Error> {
-    if let Ok(frame) = kernel.memory.allocate() {
-        return Ok(frame);
-    }
-    reclaim(kernel, 64);
-    kernel.memory.allocate().map_err(|_| Errno::ENOMEM.because("no frame is free for a page of a file"))
+    reclaim::allocate(kernel).map_err(|_| Errno::ENOMEM.because("no frame is free for a page of a file"))
 }
 
 fn allocate_zeroed(kernel: &mut Kernel) -> Result<FrameNumber, Error> {
-    if let Ok(frame) = kernel.memory.allocate_zeroed() {
-        return Ok(frame);
-    }
-    reclaim(kernel, 64);
-    kernel.memory.allocate_zeroed().map_err(|_| Errno::ENOMEM.because("no frame is free for a page of a file"))
+    reclaim::allocate_zeroed(kernel).map_err(|_| Errno::ENOMEM.because("no frame is free for a page of a file"))
 }
 
 fn pages_of(kernel: &Kernel, inode: Id<Inode>) -> Result<&Pages, Error> {

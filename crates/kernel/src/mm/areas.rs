@@ -203,6 +203,28 @@ impl Areas {
         self.insert(area);
     }
 
+    /// Recounts the sums.
+    ///
+    /// # Errors
+    /// The sum that is wrong.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let mut recount = Areas::new(self.top);
+        for area in self.by_start.values() {
+            recount.attach(area.clone());
+        }
+        if recount.totals != self.totals || recount.uses != self.uses {
+            return Err(format!("areas sum up to {:?}, but {:?} is counted", recount.totals, self.totals));
+        }
+        let mut high = self.top;
+        for area in self.by_start.range(..self.top).rev().map(|(_, area)| area) {
+            if high.saturating_sub(area.end.max(self.scanned)) > self.largest {
+                return Err(format!("a gap above {:#x} is larger than {:#x}", self.scanned, self.largest));
+            }
+            high = guarded_start(area);
+        }
+        Ok(())
+    }
+
     fn attach(&mut self, area: Vma) {
         self.count(&area, u64::wrapping_add);
         if let Some(object) = area.backing.object() {

@@ -155,4 +155,3 @@ pub fn release_space(call: &mut Call, space: Id<AddressSpace>) {
     gone.table.destroy(&mut call.kernel.memory);
     call.kernel.mm.keep_tlb(gone.tlb);
 }
-
