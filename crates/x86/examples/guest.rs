@@ -1,4 +1,4 @@
-//! Runs a static program on the processor alone and tells what it took: `guest [--step] [--slice N] PROGRAM [ARG...]`.
+//! Runs a static program on the processor alone and tells what it took: `guest [OPTION...] PROGRAM [ARG...]`.
 
 #[path = "../tests/linux/mod.rs"]
 mod linux;
@@ -8,7 +8,7 @@ use x86::{Options, X86Processor};
 
 fn main() {
     let mut options = Options::default();
-    let mut slice = 100_000;
+    let (mut slice, mut listings) = (100_000, Vec::new());
     let mut arguments = std::env::args().skip(1).peekable();
     while let Some(option) = arguments.next_if(|argument| argument.starts_with("--")) {
         match option.as_str() {
@@ -16,6 +16,7 @@ fn main() {
             "--no-traces" => options.traces = false,
             "--block" => options.block_instructions = arguments.next().unwrap().parse().unwrap(),
             "--slice" => slice = arguments.next().unwrap().parse().unwrap(),
+            "--list" => listings.push(u64::from_str_radix(&arguments.next().unwrap(), 16).unwrap()),
             other => panic!("unknown option {other}"),
         }
     }
@@ -38,4 +39,7 @@ fn main() {
         guest.tlb.misses
     );
     eprintln!("{:?}", processor.statistics());
+    for address in listings {
+        eprintln!("{}", processor.listing(address));
+    }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Block {
     pub(crate) second: Option<CodePage>,
     /// Where its host code is entered.
     pub(crate) entry: u64,
+    /// Where its host code ends, but for what runs seldom.
+    pub(crate) end: u64,
     /// Whether it needs the flags that hold where it is entered.
     pub(crate) reads_flags: bool,
     /// Whether it checks each access by itself.
@@ -71,6 +73,11 @@ impl Cache {
 
     pub(crate) fn block(&self, id: BlockId) -> &Block {
         &self.blocks[id.0 as usize]
+    }
+
+    /// The blocks that begin at a guest address, in whatever page and variant.
+    pub(crate) fn blocks_at(&self, rip: u64) -> impl Iterator<Item = &Block> {
+        self.by_place.values().map(|id| self.block(*id)).filter(move |block| block.rip == rip)
     }
 
     /// Adds a block.
@@ -159,6 +166,7 @@ mod tests {
             page,
             second,
             entry: 0x100,
+            end: 0x110,
             reads_flags: false,
             apart: false,
             incoming: Vec::new(),

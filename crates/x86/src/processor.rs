@@ -8,6 +8,7 @@ use crate::native::{self, Area, ExecutableMemory, context};
 use crate::options::{Options, Statistics};
 use crate::plan::{Access as DataAccess, Classifier, End, Kind, Plan, Segment};
 use crate::step::{Stepper, is_retired};
+use iced_x86::{Decoder, DecoderOptions};
 use machine::mmu::{self, Access};
 use machine::tlb::{EXECUTE, EXECUTE_SLOTS, JUMP_SLOTS, JUMP_TAGS, JUMP_TARGETS, execute_slot};
 use machine::{Exit, FrameNumber, PageFault, Processor, Registers, Slice, Space, Tlb, Trap};
@@ -24,6 +25,8 @@ const RCX: usize = 1;
 const R11: usize = 11;
 
 /// An x86-64-v3 processor that translates guest code to host code.
+///
+/// It knows code by address and frame number, so all its runs must be on one [`machine::PhysicalMemory`].
 #[derive(Debug)]
 pub struct X86Processor {
     options: Options,
@@ -118,6 +121,20 @@ impl X86Processor {
     /// What the processor did so far.
     pub fn statistics(&self) -> Statistics {
         self.statistics
+    }
+
+    /// The host code of the blocks that begin at a guest address, for people who look at what the translator does.
+    pub fn listing(&self, rip: u64) -> String {
+        let mut text = String::new();
+        for block in self.cache.blocks_at(rip) {
+            let bytes = self.memory.bytes(block.entry, (block.end - block.entry) as usize);
+            let variant = if block.apart { ", accesses apart" } else { "" };
+            text.push_str(&format!("block {rip:#x}{variant}, flags read: {}\n", block.reads_flags));
+            for instruction in &mut Decoder::with_ip(64, bytes, block.entry, DecoderOptions::NONE) {
+                text.push_str(&format!("    {:x} {instruction}\n", instruction.ip()));
+            }
+        }
+        text
     }
 
     /// Runs translated code from `host` on until something else is to be done. The guest's state is in `registers`
@@ -250,10 +267,12 @@ impl X86Processor {
         if !is_canonical(space, address) || !is_canonical(space, last) {
             return Missed::Step;
         }
+        // A misaligned operand of an instruction that wants it aligned is #GP, also where nothing is mapped.
+        let fault = |fault| if size >= 16 && address & 15 != 0 { Missed::Step } else { Missed::Fault(fault) };
         let Space { memory, table, tlb } = space;
         let (frame, offset) = match mmu::translate(memory, table, tlb, address, access) {
             Ok(found) => found,
-            Err(fault) => return Missed::Fault(fault),
+            Err(error) => return fault(error),
         };
         let shared = miss.size != miss.access.size || miss.write != miss.access.write;
         if shared {
@@ -265,7 +284,7 @@ impl X86Processor {
                 // Frames that follow one another are one range for the host.
                 Ok((next, _)) if next.0 == frame.0.wrapping_add(1) => resume = miss.pass,
                 Ok(_) => return Missed::Step,
-                Err(fault) => return Missed::Fault(fault),
+                Err(error) => return fault(error),
             }
         }
         if memory.has_code_writes() {
@@ -437,6 +456,7 @@ impl X86Processor {
             page,
             second,
             entry: self.emitter.entry,
+            end: self.emitter.hot.here(),
             reads_flags: self.plan.live != 0,
             apart,
             incoming: Vec::new(),
