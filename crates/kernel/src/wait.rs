@@ -32,6 +32,8 @@ pub enum WaitKey {
     EventFdReadable(Id<EventFd>),
     /// The counter has room, eventfd(2).
     EventFdWritable(Id<EventFd>),
+    /// A lock on the file was given up or changed, fcntl(2), flock(2).
+    FileLock(Id<crate::fs::Inode>),
     /// CLOCK_REALTIME was set, clock_settime(2).
     ClockSet,
 }

@@ -34,6 +34,7 @@ pub mod stream;
 pub mod sysfs;
 mod tree;
 pub mod tty;
+mod xattr;
 
 pub use context::FsContext;
 pub use description::{FileDescription, FileObject, Snapshot, Transfer};

@@ -10,9 +10,10 @@ use crate::ipc::{eventfd, pipe};
 use crate::kernel::Kernel;
 use crate::syscalls::operation::{Blocking, Flow, Interrupted, Operation, Step, SysResult};
 use crate::table::Id;
-use crate::user::UserBuffer;
+use crate::user::{UserBuffer, UserPtr};
 use crate::wait::Wait;
 use abi::fcntl::{O_ACCMODE, O_APPEND, O_DIRECT, O_RDONLY, O_RDWR, O_WRONLY};
+use abi::ioctl::{FICLONE, FICLONERANGE, FIONREAD, FS_IOC_FIEMAP};
 use abi::{Errno, Error};
 
 /// Where bytes of a file are read or written.
@@ -285,6 +286,46 @@ fn write_inode(
         call.kernel.files[file].offset = offset;
     }
     Ok(Transfer::Done(count))
+}
+
+/// ioctl(2) requests that depend on the object.
+///
+/// # Errors
+/// `ENOTTY` for what the object does not know, the object's own.
+pub(super) fn control(call: &mut Call, file: Id<FileDescription>, request: u32, argument: u64) -> SysResult {
+    let unknown = Errno::ENOTTY.because("the file does not know this request");
+    match call.kernel.files[file].object {
+        FileObject::Inode(inode) => control_inode(call, file, inode, request, argument),
+        FileObject::PipeReader(id) | FileObject::PipeWriter(id) | FileObject::Fifo { pipe: id, .. } => {
+            if request != FIONREAD {
+                return Err(unknown);
+            }
+            let count = call.kernel.pipes[id].len() as i32;
+            call.write(UserPtr::new(argument), &count)?;
+            Flow::OK
+        }
+        FileObject::Stream(_) | FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) => Err(unknown),
+    }
+}
+
+fn control_inode(
+    call: &mut Call,
+    file: Id<FileDescription>,
+    inode: Id<Inode>,
+    request: u32,
+    argument: u64,
+) -> SysResult {
+    let inode = &call.kernel.vfs.inodes[inode];
+    match request {
+        FIONREAD if inode.is_regular() => {
+            let left = inode.size() as i64 - call.kernel.files[file].offset as i64;
+            call.write(UserPtr::new(argument), &(left as i32))?;
+            Flow::OK
+        }
+        FICLONE | FICLONERANGE => Err(Errno::EOPNOTSUPP.because("the file system does not share blocks")),
+        FS_IOC_FIEMAP => Err(Errno::EOPNOTSUPP.because("the file system does not tell extents")),
+        _ => Err(Errno::ENOTTY.because("the file does not know this request")),
+    }
 }
 
 /// Opens a device by its number. Gives the object; the description is made by the caller.

@@ -180,6 +180,7 @@ pub(super) fn fetch(call: &mut Call, inode: Id<Inode>, index: u64, wanted: u64) 
     let got = call.outside.read_file(&path, index * PAGE, &mut bytes)?;
     // A host file that shrank during the run reads as zeroes where it ended.
     bytes[got..].fill(0);
+    let mut first = None;
     for (position, chunk) in bytes.chunks(FRAME_SIZE).enumerate() {
         let frame = match allocate(call.kernel) {
             Ok(frame) => frame,
@@ -187,10 +188,18 @@ pub(super) fn fetch(call: &mut Call, inode: Id<Inode>, index: u64, wanted: u64) 
             Err(_) if position > 0 => break,
             Err(error) => return Err(error),
         };
+        // Finding frames for what is read ahead may drop clean pages, but not the one that is needed.
+        if first.is_none() {
+            call.kernel.memory.retain(frame);
+            first = Some(frame);
+        }
         let target = call.kernel.memory.bytes_mut(frame);
         target[..chunk.len()].copy_from_slice(chunk);
         target[chunk.len()..].fill(0);
         pages_mut(call.kernel, inode).pages.insert(index + position as u64, Page { frame, is_changed: false });
+    }
+    if let Some(frame) = first {
+        call.kernel.memory.release(frame);
     }
     Ok(())
 }
@@ -258,7 +267,7 @@ pub fn reclaim(kernel: &mut Kernel, wanted: usize) -> usize {
     freed
 }
 
-/// A frame with unspecified contents, for file pages; clean pages make room if need be.
+/// A frame with unspecified contents, for file pages.
 fn allocate(kernel: &mut Kernel) -> Result<FrameNumber, Error> {
     reclaim::allocate(kernel).map_err(|_| Errno::ENOMEM.because("no frame is free for a page of a file"))
 }
@@ -287,8 +296,26 @@ pub(super) fn page_to_overwrite(call: &mut Call, inode: Id<Inode>, index: u64) -
     Ok(frame)
 }
 
-/// Cuts what the host has for absent pages, because bytes in it are to become zero.
-pub(super) fn cut_host(kernel: &mut Kernel, inode: Id<Inode>, length: u64) {
+/// Makes page `index` a hole, if nobody has it mapped and the host has no bytes for it; whether it could.
+pub(super) fn make_hole(kernel: &mut Kernel, inode: Id<Inode>, index: u64) -> bool {
     let pages = pages_mut(kernel, inode);
-    pages.host_length = pages.host_length.min(length);
+    if pages.is_on_host(index) {
+        return false;
+    }
+    let Some(page) = pages.pages.get(&index).copied() else { return true };
+    if kernel.memory.count(page.frame) > 1 {
+        return false;
+    }
+    pages_mut(kernel, inode).pages.remove(&index);
+    kernel.memory.release(page.frame);
+    true
+}
+
+/// The first page at or after `index` that is no hole; `None` if there is none.
+pub(super) fn next_present(kernel: &Kernel, inode: Id<Inode>, index: u64) -> Option<u64> {
+    let pages = kernel.vfs.inodes[inode].pages()?;
+    if pages.is_on_host(index) {
+        return Some(index);
+    }
+    pages.pages.range(index..).next().map(|(index, _)| *index)
 }

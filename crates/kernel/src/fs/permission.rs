@@ -114,6 +114,11 @@ impl Call<'_> {
         }
     }
 
+    /// The real user and groups of the calling thread, access(2): root's real user overrides checks, others do not.
+    pub fn real_subject(&self) -> Subject<'_> {
+        self.subject()
+    }
+
     /// Whether the calling thread may do `wanted` with an inode.
     ///
     /// # Errors

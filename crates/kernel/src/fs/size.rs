@@ -37,3 +37,46 @@ pub(super) fn truncate(call: &mut Call, inode: Id<Inode>, size: u64) -> Result<(
     super::bytes::note_write(call, inode);
     Ok(())
 }
+
+/// Makes bytes zero; pages that become all zero are given back unless they are mapped. Bytes behind the end stay as they
+/// are: there are none.
+///
+/// # Errors
+/// `EPERM` if the file is sealed, `ENOMEM`, the host's.
+pub(super) fn zero(call: &mut Call, inode: Id<Inode>, start: u64, end: u64) -> Result<(), Error> {
+    const PAGE: u64 = machine::FRAME_SIZE as u64;
+    let Some(pages) = call.kernel.vfs.inodes[inode].pages() else {
+        return Err(Errno::EINVAL.because("only regular files have bytes"));
+    };
+    if pages.seals.unwrap_or(0) & (abi::fcntl::F_SEAL_WRITE | abi::fcntl::F_SEAL_FUTURE_WRITE) != 0 {
+        return Err(Errno::EPERM.because("the file is sealed against writes"));
+    }
+    let end = end.min(pages.size());
+    let mut at = start;
+    while at < end {
+        let index = at / PAGE;
+        let part_end = ((index + 1) * PAGE).min(end);
+        if page_cache::is_hole(call.kernel, inode, index) {
+            // A hole may be as long as files can be.
+            at = page_cache::next_present(call.kernel, inode, index).map_or(end, |next| next * PAGE);
+            continue;
+        }
+        let is_whole =
+            at % PAGE == 0 && (part_end % PAGE == 0 || part_end == end && end == call.kernel.vfs.inodes[inode].size());
+        if is_whole && page_cache::make_hole(call.kernel, inode, index) {
+            at = part_end;
+            continue;
+        }
+        let frame = if is_whole {
+            page_cache::page_to_overwrite(call, inode, index)?
+        } else {
+            page_cache::page_to_change(call, inode, index)?
+        };
+        let from = if is_whole { 0 } else { (at % PAGE) as usize };
+        let to = if is_whole { PAGE as usize } else { from + (part_end - at) as usize };
+        call.kernel.memory.bytes_mut(frame)[from..to].fill(0);
+        at = part_end;
+    }
+    super::bytes::note_write(call, inode);
+    Ok(())
+}

@@ -116,6 +116,8 @@ operations! {
     // fs
     Read(crate::fs::ops::Read),
     Write(crate::fs::ops::Write),
+    TakeLock(crate::fs::locks::TakeLock),
+    TakeWhole(crate::fs::locks::TakeWhole),
     // sched
     Pause(crate::syscalls::operation::Pause),
 }

@@ -15,7 +15,7 @@ use crate::fs::Fd;
 use crate::user::{UserCStr, UserPtr, UserSlice};
 use abi::Errno;
 use abi::fcntl::Iovec;
-use abi::stat::Stat;
+use abi::stat::{Stat, Statfs, Statx};
 
 /// How much of a call there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +160,85 @@ syscalls! {
        full, "readlinkat(2)", "fs/links.c";
     316 renameat2(old_directory: Fd, old: UserCStr, directory: Fd, new: UserCStr, flags: u32) => crate::fs::calls::names::renameat2,
        partial "RENAME_WHITEOUT", "renameat2(2)", "fs/rename.c";
+    16 ioctl(fd: Fd, request: u32, argument: u64) => crate::fs::calls::descriptors::ioctl,
+       full, "ioctl(2)", "fs/control.c";
+    32 dup(fd: Fd) => crate::fs::calls::descriptors::dup, full, "dup(2)", "fs/descriptors.c";
+    33 dup2(old: Fd, new: Fd) => crate::fs::calls::descriptors::dup2, full, "dup2(2)", "fs/descriptors.c";
+    72 fcntl(fd: Fd, command: u32, argument: u64) => crate::fs::calls::descriptors::fcntl,
+       partial "leases and directory notifications", "fcntl(2)", "fs/control.c";
+    73 flock(fd: Fd, operation: u32) => crate::fs::calls::descriptors::flock, full, "flock(2)", "fs/locks.c";
+    292 dup3(old: Fd, new: Fd, flags: u32) => crate::fs::calls::descriptors::dup3, full, "dup3(2)", "fs/descriptors.c";
+    436 close_range(first: u32, last: u32, flags: u32) => crate::fs::calls::descriptors::close_range,
+       full, "close_range(2)", "fs/descriptors.c";
+    21 access(path: UserCStr, mode: u32) => crate::fs::calls::status::access, full, "access(2)", "fs/permissions.c";
+    74 fsync(fd: Fd) => crate::fs::calls::size::fsync, full, "fsync(2)", "fs/control.c";
+    75 fdatasync(fd: Fd) => crate::fs::calls::size::fdatasync, full, "fdatasync(2)", "fs/control.c";
+    76 truncate(path: UserCStr, length: i64) => crate::fs::calls::size::truncate, full, "truncate(2)", "fs/size.c";
+    77 ftruncate(fd: Fd, length: i64) => crate::fs::calls::size::ftruncate, full, "ftruncate(2)", "fs/size.c";
+    90 chmod(path: UserCStr, mode: u32) => crate::fs::calls::attributes::chmod, full, "chmod(2)", "fs/permissions.c";
+    91 fchmod(fd: Fd, mode: u32) => crate::fs::calls::attributes::fchmod, full, "fchmod(2)", "fs/permissions.c";
+    92 chown(path: UserCStr, uid: u32, gid: u32) => crate::fs::calls::attributes::chown,
+       full, "chown(2)", "fs/permissions.c";
+    93 fchown(fd: Fd, uid: u32, gid: u32) => crate::fs::calls::attributes::fchown,
+       full, "fchown(2)", "fs/permissions.c";
+    94 lchown(path: UserCStr, uid: u32, gid: u32) => crate::fs::calls::attributes::lchown,
+       full, "lchown(2)", "fs/permissions.c";
+    132 utime(path: UserCStr, times: UserPtr<[i64; 2]>) => crate::fs::calls::attributes::utime,
+       full, "utime(2)", "fs/times.c";
+    137 statfs(path: UserCStr, to: UserPtr<Statfs>) => crate::fs::calls::status::statfs, full, "statfs(2)", "fs/stat.c";
+    138 fstatfs(fd: Fd, to: UserPtr<Statfs>) => crate::fs::calls::status::fstatfs, full, "fstatfs(2)", "fs/stat.c";
+    162 sync() => crate::fs::calls::size::sync, full, "sync(2)", "fs/control.c";
+    187 readahead(fd: Fd, offset: i64, count: u64) => crate::fs::calls::size::readahead,
+       full, "readahead(2)", "fs/control.c";
+    188 setxattr(path: UserCStr, name: UserCStr, value: UserSlice, flags: u32) => crate::fs::calls::xattr::setxattr,
+       full, "setxattr(2)", "fs/xattr.c";
+    189 lsetxattr(path: UserCStr, name: UserCStr, value: UserSlice, flags: u32) => crate::fs::calls::xattr::lsetxattr,
+       full, "lsetxattr(2)", "fs/xattr.c";
+    190 fsetxattr(fd: Fd, name: UserCStr, value: UserSlice, flags: u32) => crate::fs::calls::xattr::fsetxattr,
+       full, "fsetxattr(2)", "fs/xattr.c";
+    191 getxattr(path: UserCStr, name: UserCStr, to: UserSlice) => crate::fs::calls::xattr::getxattr,
+       partial "attributes of host files are not seen", "getxattr(2)", "fs/xattr.c";
+    192 lgetxattr(path: UserCStr, name: UserCStr, to: UserSlice) => crate::fs::calls::xattr::lgetxattr,
+       partial "attributes of host files are not seen", "lgetxattr(2)", "fs/xattr.c";
+    193 fgetxattr(fd: Fd, name: UserCStr, to: UserSlice) => crate::fs::calls::xattr::fgetxattr,
+       partial "attributes of host files are not seen", "fgetxattr(2)", "fs/xattr.c";
+    194 listxattr(path: UserCStr, to: UserSlice) => crate::fs::calls::xattr::listxattr,
+       partial "attributes of host files are not seen", "listxattr(2)", "fs/xattr.c";
+    195 llistxattr(path: UserCStr, to: UserSlice) => crate::fs::calls::xattr::llistxattr,
+       partial "attributes of host files are not seen", "llistxattr(2)", "fs/xattr.c";
+    196 flistxattr(fd: Fd, to: UserSlice) => crate::fs::calls::xattr::flistxattr,
+       partial "attributes of host files are not seen", "flistxattr(2)", "fs/xattr.c";
+    197 removexattr(path: UserCStr, name: UserCStr) => crate::fs::calls::xattr::removexattr,
+       full, "removexattr(2)", "fs/xattr.c";
+    198 lremovexattr(path: UserCStr, name: UserCStr) => crate::fs::calls::xattr::lremovexattr,
+       full, "lremovexattr(2)", "fs/xattr.c";
+    199 fremovexattr(fd: Fd, name: UserCStr) => crate::fs::calls::xattr::fremovexattr,
+       full, "fremovexattr(2)", "fs/xattr.c";
+    221 fadvise64(fd: Fd, offset: i64, length: i64, advice: i32) => crate::fs::calls::size::fadvise64,
+       full, "posix_fadvise(2)", "fs/control.c";
+    235 utimes(path: UserCStr, times: UserPtr<[i64; 4]>) => crate::fs::calls::attributes::utimes,
+       full, "utimes(2)", "fs/times.c";
+    260 fchownat(directory: Fd, path: UserCStr, uid: u32, gid: u32, flags: u32) => crate::fs::calls::attributes::fchownat,
+       full, "fchownat(2)", "fs/permissions.c";
+    261 futimesat(directory: Fd, path: UserCStr, times: UserPtr<[i64; 4]>) => crate::fs::calls::attributes::futimesat,
+       full, "futimesat(2)", "fs/times.c";
+    268 fchmodat(directory: Fd, path: UserCStr, mode: u32) => crate::fs::calls::attributes::fchmodat,
+       full, "fchmodat(2)", "fs/permissions.c";
+    269 faccessat(directory: Fd, path: UserCStr, mode: u32) => crate::fs::calls::status::faccessat,
+       full, "faccessat(2)", "fs/permissions.c";
+    277 sync_file_range(fd: Fd, offset: i64, length: i64, flags: u32) => crate::fs::calls::size::sync_file_range,
+       full, "sync_file_range(2)", "fs/control.c";
+    280 utimensat(directory: Fd, path: UserCStr, times: UserPtr<[i64; 4]>, flags: u32) => crate::fs::calls::attributes::utimensat,
+       full, "utimensat(2)", "fs/times.c";
+    285 fallocate(fd: Fd, mode: u32, offset: i64, length: i64) => crate::fs::calls::size::fallocate,
+       partial "FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE", "fallocate(2)", "fs/size.c";
+    306 syncfs(fd: Fd) => crate::fs::calls::size::syncfs, full, "syncfs(2)", "fs/control.c";
+    332 statx(directory: Fd, path: UserCStr, flags: u32, mask: u32, to: UserPtr<Statx>) => crate::fs::calls::status::statx,
+       full, "statx(2)", "fs/stat.c";
+    439 faccessat2(directory: Fd, path: UserCStr, mode: u32, flags: u32) => crate::fs::calls::status::faccessat2,
+       full, "faccessat2(2)", "fs/permissions.c";
+    452 fchmodat2(directory: Fd, path: UserCStr, mode: u32, flags: u32) => crate::fs::calls::attributes::fchmodat2,
+       full, "fchmodat2(2)", "fs/permissions.c";
 
     // devices and terminals
 
