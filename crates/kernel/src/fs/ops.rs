@@ -12,7 +12,9 @@ use crate::syscalls::operation::{Blocking, Flow, Interrupted, Operation, Step, S
 use crate::table::Id;
 use crate::user::{UserBuffer, UserPtr};
 use crate::wait::Wait;
-use abi::fcntl::{O_ACCMODE, O_APPEND, O_DIRECT, O_RDONLY, O_RDWR, O_WRONLY};
+use abi::fcntl::{
+    O_ACCMODE, O_APPEND, O_DIRECT, O_RDONLY, O_RDWR, O_WRONLY, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
+};
 use abi::ioctl::{FICLONE, FICLONERANGE, FIONREAD, FS_IOC_FIEMAP};
 use abi::{Errno, Error};
 
@@ -23,6 +25,8 @@ pub enum Position {
     Current,
     /// At this offset: pread(2), pwrite(2).
     At(u64),
+    /// At the file's end, and the description's offset stays: `RWF_APPEND`, pwritev2(2).
+    End,
 }
 
 /// read(2) and its kin: until some bytes have come, or the end.
@@ -34,13 +38,15 @@ pub struct Read {
     pub to: UserBuffer,
     /// Where in the file.
     pub position: Position,
+    /// Never sleeps, whatever the file's flags: `RWF_NOWAIT`, preadv2(2).
+    pub nowait: bool,
 }
 
 impl Blocking for Read {
     fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
         match read_object(call, self.file, self.position, &mut self.to)? {
             Transfer::Done(count) => Ok(Step::Done(count as u64)),
-            Transfer::WouldBlock(_) if call.kernel.files[self.file].is_nonblocking() => {
+            Transfer::WouldBlock(_) if self.nowait || call.kernel.files[self.file].is_nonblocking() => {
                 Err(Errno::EAGAIN.because("nothing can be read now, and the file is `O_NONBLOCK`"))
             }
             Transfer::WouldBlock(keys) => Ok(Step::Block(Wait { keys, deadline: None })),
@@ -67,6 +73,8 @@ pub struct Write {
     pub position: Position,
     /// Bytes that have gone.
     pub done: u64,
+    /// Never sleeps, whatever the file's flags: `RWF_NOWAIT`, pwritev2(2).
+    pub nowait: bool,
 }
 
 impl Blocking for Write {
@@ -84,7 +92,7 @@ impl Blocking for Write {
                     }
                 }
                 Ok(Transfer::WouldBlock(keys)) => {
-                    if !call.kernel.files[self.file].is_nonblocking() {
+                    if !self.nowait && !call.kernel.files[self.file].is_nonblocking() {
                         return Ok(Step::Block(Wait { keys, deadline: None }));
                     }
                     if self.done > 0 {
@@ -163,6 +171,7 @@ fn read_inode(
     let offset = match position {
         Position::Current => call.kernel.files[file].offset,
         Position::At(offset) => offset,
+        Position::End => call.kernel.vfs.inodes[inode].size(),
     };
     let count = match &call.kernel.vfs.inodes[inode].kind {
         InodeKind::Regular(_) => bytes::read(call, inode, offset, to)?,
@@ -219,6 +228,73 @@ pub fn has_offset(call: &mut Call, file: Id<FileDescription>) -> bool {
     }
 }
 
+/// Sets a file's offset: lseek(2).
+///
+/// # Errors
+/// `ESPIPE` if it has none, `EINVAL` for an unknown `whence` or a result out of bounds, `ENXIO` if there is no data or no
+/// hole any more.
+pub(super) fn seek(call: &mut Call, file: Id<FileDescription>, offset: i64, whence: u32) -> Result<u64, Error> {
+    match call.kernel.files[file].object {
+        FileObject::Inode(inode) => seek_inode(call, file, inode, offset, whence),
+        // `null_lseek` of Linux's drivers/char/mem.c: such a device has no places.
+        FileObject::Device(_) => Ok(0),
+        FileObject::Stream(stream) => stream::seek(call, stream, offset, whence as i32),
+        FileObject::PipeReader(_) | FileObject::PipeWriter(_) | FileObject::Fifo { .. } => {
+            Err(Errno::ESPIPE.because("a pipe has no offset"))
+        }
+        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) => {
+            Err(Errno::ESPIPE.because("the file has no offset"))
+        }
+    }
+}
+
+fn seek_inode(
+    call: &mut Call,
+    file: Id<FileDescription>,
+    inode: Id<Inode>,
+    offset: i64,
+    whence: u32,
+) -> Result<u64, Error> {
+    let inode = &call.kernel.vfs.inodes[inode];
+    let current = call.kernel.files[file].offset as i64;
+    let end = match (&inode.kind, &call.kernel.files[file].snapshot) {
+        (InodeKind::Regular(pages), _) => pages.size() as i64,
+        (_, Snapshot::Listing(listing)) => listing.len() as i64 + 2,
+        // `seq_lseek` of Linux's fs/seq_file.c knows no end.
+        (InodeKind::Generated(_), _) if whence == SEEK_END => {
+            return Err(Errno::EINVAL.because("a generated file has no size to count from"));
+        }
+        _ => i64::MAX,
+    };
+    let base = match whence {
+        SEEK_SET => 0,
+        SEEK_CUR => current,
+        SEEK_END => end,
+        SEEK_DATA | SEEK_HOLE => return seek_data(call, file, offset, whence),
+        _ => return Err(Errno::EINVAL.because("unknown `whence`")),
+    };
+    let target = base.checked_add(offset).ok_or(Errno::EOVERFLOW.because("the offset is out of bounds"))?;
+    if target < 0 {
+        return Err(Errno::EINVAL.because("the offset would be negative"));
+    }
+    call.kernel.files[file].offset = target as u64;
+    Ok(target as u64)
+}
+
+/// `SEEK_DATA`, `SEEK_HOLE`.
+fn seek_data(call: &mut Call, file: Id<FileDescription>, offset: i64, whence: u32) -> Result<u64, Error> {
+    let inode = &call.kernel.vfs.inodes[inode_of(call.kernel, file)];
+    let Some(pages) = inode.pages() else {
+        return Err(Errno::EINVAL.because("only regular files have holes"));
+    };
+    let nothing = Errno::ENXIO.because("the offset is behind the end, or no data follows it");
+    let offset = u64::try_from(offset).map_err(|_| nothing)?;
+    let found = if whence == SEEK_DATA { pages.next_data(offset) } else { pages.next_hole(offset) };
+    let found = found.ok_or(nothing)?;
+    call.kernel.files[file].offset = found;
+    Ok(found)
+}
+
 /// The inode that a description of an inode has open.
 fn inode_of(kernel: &Kernel, file: Id<FileDescription>) -> Id<Inode> {
     match kernel.files[file].object {
@@ -266,6 +342,7 @@ fn write_inode(
         // "if a file is opened with O_APPEND, pwrite() appends data to the end of the file, regardless of the value of
         // offset", pwrite(2) BUGS.
         _ if appends => call.kernel.vfs.inodes[inode].size(),
+        Position::End => call.kernel.vfs.inodes[inode].size(),
         Position::Current => call.kernel.files[file].offset,
         Position::At(offset) => offset,
     };
@@ -304,7 +381,11 @@ pub(super) fn control(call: &mut Call, file: Id<FileDescription>, request: u32, 
             call.write(UserPtr::new(argument), &count)?;
             Flow::OK
         }
-        FileObject::Stream(_) | FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) => Err(unknown),
+        FileObject::Device(_)
+        | FileObject::Stream(_)
+        | FileObject::EventFd(_)
+        | FileObject::TimerFd(_)
+        | FileObject::Epoll(_) => Err(unknown),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::fs::Fd;
 use crate::user::{UserCStr, UserPtr, UserSlice};
 use abi::Errno;
-use abi::fcntl::Iovec;
+use abi::fcntl::{Iovec, OpenHow};
 use abi::stat::{Stat, Statfs, Statx};
 
 /// How much of a call there is.
@@ -239,6 +239,19 @@ syscalls! {
        full, "faccessat2(2)", "fs/permissions.c";
     452 fchmodat2(directory: Fd, path: UserCStr, mode: u32, flags: u32) => crate::fs::calls::attributes::fchmodat2,
        full, "fchmodat2(2)", "fs/permissions.c";
+    8 lseek(fd: Fd, offset: i64, whence: u32) => crate::fs::calls::transfer::lseek, full, "lseek(2)", "fs/seek.c";
+    295 preadv(fd: Fd, vector: UserPtr<Iovec>, count: u64, offset: i64, high: u64) => crate::fs::calls::transfer::preadv,
+       full, "preadv(2)", "fs/vectors.c";
+    296 pwritev(fd: Fd, vector: UserPtr<Iovec>, count: u64, offset: i64, high: u64) => crate::fs::calls::transfer::pwritev,
+       full, "pwritev(2)", "fs/vectors.c";
+    319 memfd_create(name: UserCStr, flags: u32) => crate::fs::calls::open::memfd_create,
+       full, "memfd_create(2)", "fs/memfd.c";
+    327 preadv2(fd: Fd, vector: UserPtr<Iovec>, count: u64, offset: i64, high: u64, flags: u32) => crate::fs::calls::transfer::preadv2,
+       full, "preadv2(2)", "fs/vectors.c";
+    328 pwritev2(fd: Fd, vector: UserPtr<Iovec>, count: u64, offset: i64, high: u64, flags: u32) => crate::fs::calls::transfer::pwritev2,
+       full, "pwritev2(2)", "fs/vectors.c";
+    437 openat2(directory: Fd, path: UserCStr, how: UserPtr<OpenHow>, size: u64) => crate::fs::calls::open::openat2,
+       full, "openat2(2)", "fs/openat2.c";
 
     // devices and terminals
 

@@ -3,9 +3,9 @@
 use crate::entry::Call;
 use crate::fs::Fd;
 use crate::fs::ops::{self, Position, Read, Write};
-use crate::syscalls::operation::SysResult;
+use crate::syscalls::operation::{Flow, SysResult};
 use crate::user::{UserBuffer, UserPtr, UserSlice};
-use abi::fcntl::{IOV_MAX, Iovec, MAX_RW_COUNT};
+use abi::fcntl::{IOV_MAX, Iovec, MAX_RW_COUNT, RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC};
 use abi::{Errno, Error};
 
 /// read(2).
@@ -44,16 +44,93 @@ pub(crate) fn writev(call: &mut Call, fd: Fd, vector: UserPtr<Iovec>, count: u64
     start_write(call, fd, buffer, Position::Current)
 }
 
+/// preadv(2). The second half of the offset is for machines with 32-bit registers.
+pub(crate) fn preadv(
+    call: &mut Call,
+    fd: Fd,
+    vector: UserPtr<Iovec>,
+    count: u64,
+    offset: i64,
+    _high: u64,
+) -> SysResult {
+    let position = position(call, fd, offset)?;
+    let buffer = read_vector(call, vector, count)?;
+    start_read(call, fd, buffer, position)
+}
+
+/// pwritev(2).
+pub(crate) fn pwritev(
+    call: &mut Call,
+    fd: Fd,
+    vector: UserPtr<Iovec>,
+    count: u64,
+    offset: i64,
+    _high: u64,
+) -> SysResult {
+    let position = position(call, fd, offset)?;
+    let buffer = read_vector(call, vector, count)?;
+    start_write(call, fd, buffer, position)
+}
+
+/// preadv2(2). Offset -1 is the file's own.
+pub(crate) fn preadv2(
+    call: &mut Call,
+    fd: Fd,
+    vector: UserPtr<Iovec>,
+    count: u64,
+    offset: i64,
+    _high: u64,
+    flags: u32,
+) -> SysResult {
+    if flags & !(RWF_HIPRI | RWF_NOWAIT) != 0 {
+        return Err(Errno::EOPNOTSUPP.because("flags that a read does not have"));
+    }
+    let position = if offset == -1 { Position::Current } else { position(call, fd, offset)? };
+    let to = read_vector(call, vector, count)?;
+    let file = call.usable_file(fd)?;
+    let file = call.hold(file);
+    ops::start(call, Read { file, to, position, nowait: flags & RWF_NOWAIT != 0 })
+}
+
+/// pwritev2(2). Offset -1 is the file's own.
+pub(crate) fn pwritev2(
+    call: &mut Call,
+    fd: Fd,
+    vector: UserPtr<Iovec>,
+    count: u64,
+    offset: i64,
+    _high: u64,
+    flags: u32,
+) -> SysResult {
+    if flags & !(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND) != 0 {
+        return Err(Errno::EOPNOTSUPP.because("flags that a write does not have"));
+    }
+    let mut position = if offset == -1 { Position::Current } else { position(call, fd, offset)? };
+    if flags & RWF_APPEND != 0 {
+        position = Position::End;
+    }
+    let from = read_vector(call, vector, count)?;
+    let file = call.usable_file(fd)?;
+    let file = call.hold(file);
+    ops::start(call, Write { file, from, position, done: 0, nowait: flags & RWF_NOWAIT != 0 })
+}
+
+/// lseek(2).
+pub(crate) fn lseek(call: &mut Call, fd: Fd, offset: i64, whence: u32) -> SysResult {
+    let file = call.usable_file(fd)?;
+    Ok(Flow::Done(ops::seek(call, file, offset, whence)?))
+}
+
 fn start_read(call: &mut Call, fd: Fd, to: UserBuffer, position: Position) -> SysResult {
     let file = call.usable_file(fd)?;
     let file = call.hold(file);
-    ops::start(call, Read { file, to, position })
+    ops::start(call, Read { file, to, position, nowait: false })
 }
 
 fn start_write(call: &mut Call, fd: Fd, from: UserBuffer, position: Position) -> SysResult {
     let file = call.usable_file(fd)?;
     let file = call.hold(file);
-    ops::start(call, Write { file, from, position, done: 0 })
+    ops::start(call, Write { file, from, position, done: 0, nowait: false })
 }
 
 /// An offset that the caller gives, for files that have offsets.
