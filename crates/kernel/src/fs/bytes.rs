@@ -90,6 +90,42 @@ pub(super) fn write(call: &mut Call, inode: Id<Inode>, offset: u64, from: &mut U
     Ok(done as usize)
 }
 
+/// Writes bytes of the kernel's own at `offset`; how many.
+///
+/// # Errors
+/// As [`write`], but for `EFAULT`.
+pub(super) fn write_own(call: &mut Call, inode: Id<Inode>, offset: u64, bytes: &[u8]) -> Result<usize, Error> {
+    let wanted = room(call, offset)?.min(bytes.len() as u64);
+    check_seals(call, inode, offset.saturating_add(wanted))?;
+    let mut done = 0;
+    while done < wanted {
+        let at = offset + done;
+        let within = (at % PAGE) as usize;
+        let length = (PAGE - within as u64).min(wanted - done) as usize;
+        let target = if length == FRAME_SIZE {
+            page_cache::page_to_overwrite(call, inode, at / PAGE)
+        } else {
+            page_cache::page_to_change(call, inode, at / PAGE)
+        };
+        let target = match target {
+            Ok(target) => target,
+            Err(_) if done > 0 => break,
+            Err(error) if error.errno == Errno::ENOMEM => {
+                return Err(Errno::ENOSPC.because("no frame is free for the file's pages, which are kept in memory"));
+            }
+            Err(error) => return Err(error),
+        };
+        let from = &bytes[done as usize..done as usize + length];
+        call.kernel.memory.bytes_mut(target)[within..within + length].copy_from_slice(from);
+        done += length as u64;
+        if at + length as u64 > call.kernel.vfs.inodes[inode].size() {
+            page_cache::set_size(call.kernel, inode, at + length as u64);
+        }
+    }
+    note_write(call, inode);
+    Ok(done as usize)
+}
+
 /// Bytes that may be written at `offset`.
 fn room(call: &mut Call, offset: u64) -> Result<u64, Error> {
     let limit = call.file_size_limit();

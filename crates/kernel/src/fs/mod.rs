@@ -29,6 +29,7 @@ pub mod path;
 pub mod permission;
 pub mod poll;
 mod size;
+pub(crate) mod splice;
 pub mod stat;
 pub mod stream;
 pub mod sysfs;

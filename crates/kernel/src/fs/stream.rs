@@ -73,14 +73,26 @@ pub fn read(call: &mut Call, stream: Stream, to: &mut UserBuffer) -> Result<Tran
 /// # Errors
 /// The host's, `EFAULT`, `EBADF` for standard input.
 pub fn write(call: &mut Call, stream: Stream, from: &mut UserBuffer) -> Result<Transfer, Error> {
+    let mut bytes = vec![0; from.remaining().min(MOST) as usize];
+    if stream != Stream::Input {
+        call.gather(from, &mut bytes)?;
+    }
+    let count = write_bytes(call, stream, &bytes)?;
+    from.advance(count as u64);
+    Ok(Transfer::Done(count))
+}
+
+/// Writes bytes of the kernel's own to standard output or error.
+///
+/// # Errors
+/// The host's, `EBADF` for standard input.
+pub(super) fn write_bytes(call: &mut Call, stream: Stream, bytes: &[u8]) -> Result<usize, Error> {
     let number = match stream {
         Stream::Input => return Err(Errno::EBADF.because("the stream is not open for writing")),
         Stream::Output => 1,
         Stream::Error => 2,
     };
-    let mut bytes = vec![0; from.remaining().min(MOST) as usize];
-    call.gather(from, &mut bytes)?;
-    let count = match call.outside.write_output(stream, &bytes) {
+    let count = match call.outside.write_output(stream, bytes) {
         Ok(count) => count.min(bytes.len()),
         Err(errno) => {
             if errno == Errno::EPIPE {
@@ -89,10 +101,8 @@ pub fn write(call: &mut Call, stream: Stream, from: &mut UserBuffer) -> Result<T
             return Err(errno.into());
         }
     };
-    bytes.truncate(count);
-    call.kernel.emit(Event::Output { stream: number, bytes });
-    from.advance(count as u64);
-    Ok(Transfer::Done(count))
+    call.kernel.emit(Event::Output { stream: number, bytes: bytes[..count].to_vec() });
+    Ok(count)
 }
 
 /// Sets the offset: lseek(2).

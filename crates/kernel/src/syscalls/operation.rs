@@ -116,6 +116,7 @@ operations! {
     // fs
     Read(crate::fs::ops::Read),
     Write(crate::fs::ops::Write),
+    Splice(crate::fs::splice::Splice),
     TakeLock(crate::fs::locks::TakeLock),
     TakeWhole(crate::fs::locks::TakeWhole),
     // sched

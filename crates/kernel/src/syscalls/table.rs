@@ -252,6 +252,16 @@ syscalls! {
        full, "pwritev2(2)", "fs/vectors.c";
     437 openat2(directory: Fd, path: UserCStr, how: UserPtr<OpenHow>, size: u64) => crate::fs::calls::open::openat2,
        full, "openat2(2)", "fs/openat2.c";
+    40 sendfile(output: Fd, input: Fd, offset: UserPtr<u64>, count: u64) => crate::fs::calls::splice::sendfile,
+       full, "sendfile(2)", "fs/splice.c";
+    275 splice(input: Fd, input_offset: UserPtr<u64>, output: Fd, output_offset: UserPtr<u64>, length: u64, flags: u32) => crate::fs::calls::splice::splice,
+       full, "splice(2)", "fs/splice.c";
+    276 tee(input: Fd, output: Fd, length: u64, flags: u32) => crate::fs::calls::splice::tee,
+       full, "tee(2)", "fs/splice.c";
+    278 vmsplice(fd: Fd, vector: UserPtr<Iovec>, count: u64, flags: u32) => crate::fs::calls::splice::vmsplice,
+       full, "vmsplice(2)", "fs/splice.c";
+    326 copy_file_range(input: Fd, input_offset: UserPtr<u64>, output: Fd, output_offset: UserPtr<u64>, length: u64, flags: u32) => crate::fs::calls::splice::copy_file_range,
+       full, "copy_file_range(2)", "fs/splice.c";
 
     // devices and terminals
 

@@ -6,6 +6,7 @@ pub(crate) mod directories;
 pub(crate) mod names;
 pub(crate) mod open;
 pub(crate) mod size;
+pub(crate) mod splice;
 pub(crate) mod status;
 pub(crate) mod transfer;
 pub(crate) mod xattr;

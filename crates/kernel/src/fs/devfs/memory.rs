@@ -90,12 +90,24 @@ pub fn read(call: &mut Call, device: Device, to: &mut UserBuffer) -> Result<Tran
 /// # Errors
 /// `ENOSPC` from `/dev/full`.
 pub fn write(device: Device, from: &mut UserBuffer) -> Result<Transfer, Error> {
+    let count = take(device, from.remaining())?;
+    from.advance(count);
+    Ok(Transfer::Done(count as usize))
+}
+
+/// Takes bytes of the kernel's own: sendfile(2), splice(2).
+///
+/// # Errors
+/// As [`write`].
+pub(in crate::fs) fn write_bytes(device: Device, bytes: &[u8]) -> Result<usize, Error> {
+    take(device, bytes.len() as u64).map(|count| count as usize)
+}
+
+fn take(device: Device, count: u64) -> Result<u64, Error> {
     if device == Device::Full {
         return Err(Errno::ENOSPC.because("`/dev/full` is always full"));
     }
-    let count = from.remaining();
-    from.advance(count);
-    Ok(Transfer::Done(count as usize))
+    Ok(count)
 }
 
 /// Always ready.

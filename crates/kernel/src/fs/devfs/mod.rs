@@ -2,6 +2,7 @@
 
 mod memory;
 
+pub(in crate::fs) use memory::write_bytes;
 pub use memory::{Device, poll, read, write};
 
 use super::inode::InodeKind;
