@@ -52,6 +52,7 @@ impl Core<'_, '_> {
         for element in 0..elements {
             let place = element * data_size..(element + 1) * data_size;
             if self.vector(mask)[place.end - 1] & 0x80 == 0 {
+                self.vector(mask)[place].fill(0);
                 continue;
             }
             let index = &self.vector(indices)[element * index_size..(element + 1) * index_size];

@@ -88,12 +88,15 @@ impl Machine {
 
     /// Reads whatever the rights are.
     pub fn peek(&self, address: u64, length: usize) -> Vec<u8> {
-        (0..length as u64)
-            .map(|index| {
-                let frame = self.table.entry(&self.memory, address + index).frame();
-                self.memory.bytes(frame)[(address + index & 0xfff) as usize]
-            })
-            .collect()
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let address = address + bytes.len() as u64;
+            let offset = (address & 0xfff) as usize;
+            let frame = self.table.entry(&self.memory, address).frame();
+            let part = (4096 - offset).min(length - bytes.len());
+            bytes.extend_from_slice(&self.memory.bytes(frame)[offset..offset + part]);
+        }
+        bytes
     }
 
     pub fn peek_number(&self, address: u64) -> u64 {

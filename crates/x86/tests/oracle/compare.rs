@@ -153,7 +153,7 @@ pub fn registers(report: &mut String, native: &Registers, guest: &Registers) {
 }
 
 /// The trap that the host's exception stands for; `None` for the breakpoint behind the code.
-fn trap_of(event: &Event) -> Option<Trap> {
+pub fn trap_of(event: &Event) -> Option<Trap> {
     let exception = match event.vector {
         BREAKPOINT => return None,
         0 => Exception::Divide,
@@ -192,6 +192,11 @@ fn is_same(trap: &Trap, expected: &Trap, handler: Handler, size: usize) -> bool 
         }
         _ => trap == expected,
     }
+}
+
+/// Whether the traps agree, as far as can be told without knowing the instruction.
+pub fn is_same_in_block(trap: &Trap, expected: &Trap) -> bool {
+    is_same(trap, expected, Handler::Generic, 0) || is_of_address(trap) && is_of_address(expected)
 }
 
 /// Whether the trap is about the place of an operand.

@@ -12,6 +12,8 @@ pub struct Case {
     pub bytes: Vec<u8>,
     pub registers: Registers,
     pub patches: Vec<Patch>,
+    /// Registers are rather taken as they are than set.
+    in_block: bool,
 }
 
 /// Random registers: flags, integers, vectors, x87.
@@ -69,17 +71,34 @@ pub fn case(code: Code, random: &mut Random) -> Option<Case> {
     } else {
         CODE + 0x400 + random.below(0x800)
     };
-    let mut case = Case { instruction: Instruction::default(), bytes: Vec::new(), registers, patches: Vec::new() };
+    let mut case = Case {
+        instruction: Instruction::default(),
+        bytes: Vec::new(),
+        registers,
+        patches: Vec::new(),
+        in_block: false,
+    };
     case.build(code, random)?;
     Some(case)
 }
 
-/// An instance of `code` at the given place, after `registers`, for a block of several.
-pub fn next_case(code: Code, random: &mut Random, rip: u64, mut registers: Registers) -> Option<Case> {
+/// An instance of `code` for a block of several, to run at `rip` after `registers`. What it needs differently in the
+/// general-purpose registers is for the caller to set first; memory and vectors it takes as they are.
+pub fn next_case(code: Code, random: &mut Random, rip: u64, before: &Registers) -> Option<Case> {
+    let mut registers = before.clone();
     registers.rip = rip;
-    let mut case = Case { instruction: Instruction::default(), bytes: Vec::new(), registers, patches: Vec::new() };
+    let mut case =
+        Case { instruction: Instruction::default(), bytes: Vec::new(), registers, patches: Vec::new(), in_block: true };
     case.build(code, random)?;
+    case.registers.extended = before.extended.clone();
     Some(case)
+}
+
+/// `mov register, value`.
+pub fn load_immediate(number: usize, value: u64) -> Vec<u8> {
+    let mut bytes = vec![0x48 | (number >> 3) as u8, 0xb8 | (number & 7) as u8];
+    bytes.extend(value.to_le_bytes());
+    bytes
 }
 
 fn register(base: Register, number: u64) -> Register {
@@ -87,6 +106,11 @@ fn register(base: Register, number: u64) -> Register {
 }
 
 impl Case {
+    /// An instruction without bytes or memory, to be described.
+    pub fn of(instruction: Instruction, registers: Registers) -> Case {
+        Case { instruction, bytes: Vec::new(), registers, patches: Vec::new(), in_block: false }
+    }
+
     fn build(&mut self, code: Code, random: &mut Random) -> Option<()> {
         let info = code.op_code();
         self.instruction.set_code(code);
@@ -238,7 +262,7 @@ impl Case {
             }
             Kind::br64_1 | Kind::br64_4 => {
                 self.instruction.set_op_kind(operand, OpKind::NearBranch64);
-                let target = if kind == Kind::br64_1 {
+                let target = if kind == Kind::br64_1 || self.in_block {
                     self.registers.rip + 24 + random.below(80)
                 } else {
                     World::landing(self.registers.rip, random)
@@ -470,6 +494,9 @@ impl Case {
             0..80 => {
                 let base = spare(random.below(choices));
                 self.instruction.set_memory_base(register(first, base));
+                if self.in_block && self.displace(offset, first, base, high_byte, random) {
+                    return;
+                }
                 let mut displacement = match random.below(4) {
                     0 => 0,
                     1 => random.next() as i8 as i64,
@@ -526,6 +553,30 @@ impl Case {
             }
             _ => self.absolute(offset),
         }
+    }
+
+    /// Reaches the place from registers as they are, by the displacement alone. Whether that is possible.
+    fn displace(&mut self, offset: u64, first: Register, base: u64, low: bool, random: &mut Random) -> bool {
+        if self.instruction.memory_index() != Register::None || first != Register::RAX {
+            return false;
+        }
+        let mut value = self.registers.general[base as usize];
+        let index = random.below(if low { 8 } else { 16 });
+        let scale = 1 << random.below(4);
+        let has_index = index != Gpr::Rsp as u64 && random.percent(40);
+        if has_index {
+            value = value.wrapping_add(self.registers.general[index as usize].wrapping_mul(u64::from(scale)));
+        }
+        let displacement = offset.wrapping_sub(value) as i64;
+        if i32::try_from(displacement).is_err() {
+            return false;
+        }
+        if has_index {
+            self.instruction.set_memory_index(register(first, index));
+            self.instruction.set_memory_index_scale(scale);
+        }
+        self.set_displacement(displacement);
+        true
     }
 
     fn absolute(&mut self, offset: u64) {

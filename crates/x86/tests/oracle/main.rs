@@ -7,6 +7,7 @@
 
 #[path = "../bench/mod.rs"]
 mod bench;
+mod blocks;
 mod compare;
 mod document;
 mod encodings;
@@ -16,8 +17,10 @@ mod world;
 
 use compare::Failure;
 use iced_x86::Code;
+use machine::Processor;
 use random::Random;
 use world::World;
+use x86::X86Processor;
 use x86::step::Stepper;
 
 fn number(name: &str, default: u64) -> u64 {
@@ -81,6 +84,48 @@ fn single_instructions_agree_with_the_host() {
     report_missing(&missing);
     println!("{compared_cases} instances compared");
     assert!(failures.is_empty(), "seed {seed}:\n{}", failures.join("\n"));
+}
+
+/// Compares so many blocks on a processor; each also cut into slices at random places.
+fn blocks_agree(seed: u64, blocks: u64, processor: &mut impl Processor) {
+    let mut stepper = Stepper::new(1).unwrap();
+    let mut world = World::new(&mut Random::new(seed));
+    let codes = compared();
+    let mut failures = Vec::new();
+    let mut instructions = 0;
+    for number in 0..blocks {
+        let mut random = Random::new(seed ^ number << 32);
+        world.fill(&mut random);
+        // Few kinds of instruction often, or all of them.
+        let few: Vec<Code> = (0..4).map(|_| random.pick(&codes)).collect();
+        let choice = if random.percent(50) { &few } else { &codes };
+        let length = 1 + random.below(24) as usize;
+        let block = blocks::generate(&mut world, &mut stepper, choice, length, &mut random);
+        instructions += block.instructions;
+        let slices: Vec<u64> = (0..random.below(4)).map(|_| random.below(8)).collect();
+        if let Err(report) = blocks::run(&mut world, processor, &block, &slices) {
+            failures.push(format!("block {number}: {report}"));
+            if failures.len() == 5 {
+                break;
+            }
+        }
+    }
+    println!("{blocks} blocks of {instructions} instructions compared");
+    assert!(failures.is_empty(), "seed {seed}:\n{}", failures.join("\n"));
+}
+
+#[test]
+fn blocks_stepped_agree_with_the_host() {
+    let (seed, rounds) = (number("BELLJAR_SEED", 1), number("BELLJAR_BLOCKS", 1000));
+    println!("seed {seed}");
+    blocks_agree(seed, rounds, &mut Stepper::new(1).unwrap());
+}
+
+#[test]
+fn blocks_translated_agree_with_the_host() {
+    let (seed, rounds) = (number("BELLJAR_SEED", 1), number("BELLJAR_BLOCKS", 1000));
+    println!("seed {seed}");
+    blocks_agree(seed, rounds, &mut X86Processor::new().unwrap());
 }
 
 /// Says which encodings the host's processor lacks. Where it counts, that is a failure.

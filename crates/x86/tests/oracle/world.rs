@@ -69,6 +69,25 @@ impl World {
         self.guest.poke(address, bytes);
     }
 
+    /// The contents of the writable data pages.
+    pub fn snapshot(&self) -> Vec<u8> {
+        self.pages.iter().flat_map(|page| self.guest.peek(*page, 4096)).collect()
+    }
+
+    /// Puts a snapshot back on both sides.
+    pub fn restore(&mut self, snapshot: &[u8]) {
+        for (page, bytes) in self.pages.clone().into_iter().zip(snapshot.chunks_exact(4096)) {
+            self.set(page, bytes);
+        }
+    }
+
+    /// Puts a snapshot back in the guest.
+    pub fn restore_guest(&mut self, snapshot: &[u8]) {
+        for (page, bytes) in self.pages.clone().into_iter().zip(snapshot.chunks_exact(4096)) {
+            self.guest.poke(page, bytes);
+        }
+    }
+
     pub fn apply(&mut self, patches: &[Patch]) {
         for patch in patches {
             self.set(patch.address, &patch.bytes);
