@@ -10,6 +10,16 @@ use std::fmt::Write;
 use x86::native::oracle::BREAKPOINT;
 use x86::step::Stepper;
 
+/// The arithmetic flags: their bits in `RflagsBits` and in RFLAGS.
+const FLAGS: [(u64, u64); 6] = [
+    (iced_x86::RflagsBits::OF as u64, 1 << 11),
+    (iced_x86::RflagsBits::SF as u64, 1 << 7),
+    (iced_x86::RflagsBits::ZF as u64, 1 << 6),
+    (iced_x86::RflagsBits::AF as u64, 1 << 4),
+    (iced_x86::RflagsBits::CF as u64, 1 << 0),
+    (iced_x86::RflagsBits::PF as u64, 1 << 2),
+];
+
 /// A program in the code pages, and what it starts from.
 pub struct Block {
     /// Everything that is not a breakpoint: address and bytes.
@@ -19,6 +29,8 @@ pub struct Block {
     /// Instructions that complete before the breakpoint or the fault.
     pub instructions: u64,
     text: String,
+    /// The instruction that runs last, and may fault.
+    last: Instruction,
 }
 
 /// Makes a block of about `length` instructions of `codes`, by stepping through it. The guest's memory is afterwards
@@ -41,8 +53,14 @@ pub fn generate(world: &mut World, stepper: &mut Stepper, codes: &[Code], length
     }
     registers.rip = CODE + 0x200 + random.below(0x1000);
     world.set_code(CODE, &[]);
-    let mut block =
-        Block { parts: Vec::new(), registers: registers.clone(), memory, instructions: 0, text: String::new() };
+    let mut block = Block {
+        parts: Vec::new(),
+        registers: registers.clone(),
+        memory,
+        instructions: 0,
+        text: String::new(),
+        last: Instruction::default(),
+    };
     let mut used = vec![false; CODE_BYTES as usize];
     world.guest.registers = registers;
     for _ in 0..length {
@@ -89,7 +107,8 @@ impl Block {
             used[(address - CODE) as usize..(address - CODE) as usize + bytes.len()].fill(true);
             world.guest.poke(address, &bytes);
             let mut decoder = iced_x86::Decoder::with_ip(64, &bytes, address, iced_x86::DecoderOptions::NONE);
-            writeln!(self.text, "    {address:#x} {} {bytes:02x?}", decoder.decode()).unwrap();
+            self.last = decoder.decode();
+            writeln!(self.text, "    {address:#x} {} {bytes:02x?}", self.last).unwrap();
             self.parts.push((address, bytes));
             if world.guest.step(stepper).is_err() {
                 if case.instruction.memory_index().is_vector_register() {
@@ -167,7 +186,13 @@ pub fn run(world: &mut World, processor: &mut impl Processor, block: &Block, sli
         }
         break;
     }
-    let guest = world.guest.registers.clone();
+    let mut guest = world.guest.registers.clone();
+    if event.vector != BREAKPOINT {
+        // Translated code does not keep flags that the faulting instruction is about to overwrite.
+        let overwritten = u64::from(block.last.rflags_modified() & 0x3f);
+        let mask = FLAGS.iter().filter(|(bit, _)| overwritten & bit != 0).map(|(_, flag)| flag).sum::<u64>();
+        guest.rflags = guest.rflags & !mask | native.rflags & mask;
+    }
     compare::registers(&mut report, &native, &guest);
     for (address, host, guest) in world.differences() {
         writeln!(report, "  [{address:#x}] {guest:02x}, natively {host:02x}").unwrap();
