@@ -16,12 +16,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// RFLAGS.TF, .DF and .AC: with any of them set, instructions are executed one by one.
 const STEPPED_FLAGS: u64 = 1 << 8 | 1 << 10 | 1 << 18;
+/// ES in the low byte of the x87 status word. Intel SDM 1 8.1.3.
+const X87_PENDING: u8 = 1 << 7;
 /// The bits of the budget word that count data accesses.
 const ACCESS_BITS: u32 = 20;
 /// Room for the largest block: code memory with less than this is full.
 const BLOCK_BYTES: usize = 64 << 10;
-/// The number of `syscall`'s register for rip and rflags.
+/// Numbers of registers: `syscall`'s for rip and rflags, and the stack's.
 const RCX: usize = 1;
+const RSP: usize = 4;
 const R11: usize = 11;
 
 /// An x86-64-v3 processor that translates guest code to host code.
@@ -234,7 +237,17 @@ impl X86Processor {
                     }
                 }
                 Leave::Go(target) => target,
-                Leave::Indirect => space.tlb.block()[context::RIP],
+                Leave::Indirect { point, moved } => {
+                    let target = space.tlb.block()[context::RIP];
+                    if !is_canonical(space, target) {
+                        // The jump itself faults. Intel SDM 2A `jmp`. A return address was pushed, which nobody misses.
+                        apply(space.tlb, point);
+                        let rsp = &mut space.tlb.block_mut()[context::GENERAL + RSP];
+                        *rsp = rsp.wrapping_add_signed(-i64::from(moved));
+                        return (Outcome::Step, point.rip);
+                    }
+                    target
+                }
             };
             match self.locate(space, target) {
                 Ok(found) => host = found,
@@ -550,6 +563,8 @@ impl Processor for X86Processor {
                 Err(unresolved) => unresolved.into(),
             };
             match outcome {
+                // A pending x87 exception comes before the fault of an operand.
+                Outcome::Trap(Trap::PageFault(_)) if registers.extended.fxsave[2] & X87_PENDING != 0 => step = true,
                 Outcome::Trap(trap) => break trap,
                 Outcome::Step => step = true,
                 Outcome::Finish => finish = true,

@@ -135,7 +135,7 @@ impl Emitter {
         if !shared || access.constant().is_some() {
             let missed = self.cold.here();
             let number = self.exit_number();
-            self.push_exit(Exit::Indirect);
+            self.push_exit(Exit::Go(0));
             self.exit_cold(number);
             return missed;
         }
@@ -162,7 +162,7 @@ impl Emitter {
             self.cold.jump_if(Condition::Above as u8, apart);
         }
         let number = self.exit_number();
-        self.push_exit(Exit::Indirect);
+        self.push_exit(Exit::Go(0));
         self.exit_cold(number);
         missed
     }

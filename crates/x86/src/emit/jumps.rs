@@ -3,7 +3,7 @@
 
 use super::assembler::{R14, R15, RCX, RSP, based, sum, word, word_at};
 use super::registers::ANY;
-use super::{Emitter, End, Exit, Kind, Link};
+use super::{Emitter, End, Exit, Kind, Link, Point};
 use crate::native::context;
 use crate::plan::{Plan, general};
 use machine::tlb::{JUMP_TAGS, JUMP_TARGETS};
@@ -24,10 +24,10 @@ impl Emitter {
             let target = self.scratch(plan, at, ANY);
             self.hot.copy(target, RSP);
             self.push_return_address(plan, at, 0);
-            return self.indirect(target);
+            return self.indirect(plan, at, target, -8);
         }
         self.push_return_address(plan, at, 0);
-        self.indirect(self.host(register));
+        self.indirect(plan, at, self.host(register), -8);
     }
 
     pub(super) fn call_memory(&mut self, plan: &Plan, at: usize) {
@@ -36,7 +36,7 @@ impl Emitter {
         self.hot.load(target, operand);
         self.release(operand);
         self.push_return_address(plan, at, 1);
-        self.indirect(target);
+        self.indirect(plan, at, target, -8);
     }
 
     fn push_return_address(&mut self, plan: &Plan, at: usize, which: usize) {
@@ -53,19 +53,19 @@ impl Emitter {
         self.hot.load(target, operand);
         let parameters = if instruction.op_count() == 0 { 0 } else { i32::from(instruction.immediate16()) };
         self.hot.lea(RSP, based(RSP, 8 + parameters));
-        self.indirect(target);
+        self.indirect(plan, at, target, 8 + parameters);
     }
 
     pub(super) fn jump_register(&mut self, plan: &Plan, at: usize) {
         let register = general(plan.instructions[at].instruction.op0_register()).expect("a general register");
-        self.indirect(self.host(register));
+        self.indirect(plan, at, self.host(register), 0);
     }
 
     pub(super) fn jump_memory(&mut self, plan: &Plan, at: usize) {
         let operand = self.check(plan, at, 0);
         let target = self.scratch(plan, at, ANY);
         self.hot.load(target, operand);
-        self.indirect(target);
+        self.indirect(plan, at, target, 0);
     }
 
     pub(super) fn jump_direct(&mut self, plan: &Plan, at: usize) {
@@ -128,7 +128,8 @@ impl Emitter {
     }
 
     /// Ends the block with a jump to the guest address in a register. Flags are live: nobody knows who reads them there.
-    fn indirect(&mut self, target: u8) {
+    /// rsp has moved by `moved`.
+    fn indirect(&mut self, plan: &Plan, at: usize, target: u8, moved: i32) {
         let own = self.is_own(target) && target != RCX;
         let address = if own {
             target
@@ -147,7 +148,8 @@ impl Emitter {
         self.cold.load(RCX, spilled);
         self.cold.store(word(context::RIP), address);
         let number = self.exit_number();
-        self.push_exit(Exit::Indirect);
+        let point = Point { evicted: 0, ..self.point(plan, at) };
+        self.push_exit(Exit::Indirect { point, moved });
         self.exit_cold(number);
         self.hot.pext(R15, address, word(context::JUMP_MASK));
         self.hot.load(RCX, word_at(JUMP_TAGS, R15));

@@ -60,8 +60,12 @@ pub(crate) enum Exit {
     Link(u32),
     /// Go on at this address; nothing to link.
     Go(u64),
-    /// Go on at the address in `context::RIP`.
-    Indirect,
+    /// Go on at the address in `context::RIP`. If nothing can be there, the jump did not happen: the point is the jump's,
+    /// and rsp has moved so far.
+    Indirect {
+        point: Point,
+        moved: i32,
+    },
     /// Fewer instructions are left than the block has.
     Budget(Point),
     /// One instruction to be executed outside of translated code.

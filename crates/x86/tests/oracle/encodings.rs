@@ -58,3 +58,28 @@ fn is_supported(code: Code) -> bool {
     let handler = classify::handler(&instruction);
     !matches!(handler, Handler::Undefined | Handler::Privileged)
 }
+
+/// Whether only general-purpose registers and flags take part.
+pub fn is_integer(code: Code) -> bool {
+    use iced_x86::CpuidFeature as F;
+    let integer = |feature: &F| {
+        matches!(
+            feature,
+            F::INTEL8086
+                | F::INTEL186
+                | F::INTEL286
+                | F::INTEL386
+                | F::INTEL486
+                | F::X64
+                | F::CMOV
+                | F::BMI1
+                | F::BMI2
+                | F::LZCNT
+                | F::MOVBE
+                | F::POPCNT
+                | F::CX8
+                | F::CMPXCHG16B
+        )
+    };
+    code.cpuid_features().iter().all(integer)
+}

@@ -329,12 +329,12 @@ impl Case {
                     _ => 8,
                 };
                 self.patch(rsp, &landing.to_le_bytes());
-                self.patch(rsp + size, &0x33_u64.to_le_bytes());
+                self.patch(rsp.wrapping_add(size), &0x33_u64.to_le_bytes());
             }
             Mnemonic::Iretq => {
                 let flags = self.registers.rflags ^ random.next() & 0x8d5;
                 for (index, word) in [landing, 0x33, flags, random.next() >> 20, 0x2b].into_iter().enumerate() {
-                    self.patch(rsp + 8 * index as u64, &word.to_le_bytes());
+                    self.patch(rsp.wrapping_add(8 * index as u64), &word.to_le_bytes());
                 }
             }
             Mnemonic::Popf | Mnemonic::Popfq => {

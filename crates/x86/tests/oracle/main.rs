@@ -20,8 +20,8 @@ use iced_x86::Code;
 use machine::Processor;
 use random::Random;
 use world::World;
-use x86::X86Processor;
 use x86::step::Stepper;
+use x86::{Options, X86Processor};
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
@@ -91,6 +91,8 @@ fn blocks_agree(seed: u64, blocks: u64, processor: &mut impl Processor) {
     let mut stepper = Stepper::new(1).unwrap();
     let mut world = World::new(&mut Random::new(seed));
     let codes = compared();
+    // What programs are made of.
+    let integer: Vec<Code> = codes.iter().copied().filter(|code| encodings::is_integer(*code)).collect();
     let mut failures = Vec::new();
     let mut instructions = 0;
     for number in 0..blocks {
@@ -98,7 +100,7 @@ fn blocks_agree(seed: u64, blocks: u64, processor: &mut impl Processor) {
         world.fill(&mut random);
         // Few kinds of instruction often, or all of them.
         let few: Vec<Code> = (0..4).map(|_| random.pick(&codes)).collect();
-        let choice = if random.percent(50) { &few } else { &codes };
+        let choice = random.pick(&[&few, &codes, &integer, &integer]);
         let length = 1 + random.below(24) as usize;
         let block = blocks::generate(&mut world, &mut stepper, choice, length, &mut random);
         instructions += block.instructions;
@@ -125,7 +127,17 @@ fn blocks_stepped_agree_with_the_host() {
 fn blocks_translated_agree_with_the_host() {
     let (seed, rounds) = (number("BELLJAR_SEED", 1), number("BELLJAR_BLOCKS", 1000));
     println!("seed {seed}");
-    blocks_agree(seed, rounds, &mut X86Processor::new().unwrap());
+    let default = Options::default();
+    for options in [
+        default,
+        Options { groups: false, ..default },
+        Options { traces: false, ..default },
+        Options { block_instructions: 1, ..default },
+        Options { block_instructions: 5, ..default },
+    ] {
+        println!("{options:?}");
+        blocks_agree(seed, rounds, &mut X86Processor::with_options(options).unwrap());
+    }
 }
 
 /// Says which encodings the host's processor lacks. Where it counts, that is a failure.
