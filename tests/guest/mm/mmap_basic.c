@@ -1,67 +1,103 @@
-/* mmap(2), munmap(2): anonymous and file mappings, private and shared, and their errors. */
-#include "check.h"
+// mmap(2), munmap(2): anonymous mappings, their places, their errors.
+#include "memory.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
-#define SHOW_MAP(call) do { void *at = (call); if (at == MAP_FAILED) printf("%s = %s\n", #call, strerrorname_np(errno)); \
-        else printf("%s succeeds\n", #call); } while (0)
+#define PAGE 4096L
+#define RW (PROT_READ | PROT_WRITE)
+
+static char *map(long pages, int protection, int flags)
+{
+	char *at = mmap(NULL, pages * PAGE, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+	REQUIRE(at != MAP_FAILED);
+	return at;
+}
 
 int main(void)
 {
-    char *a = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CHECK(a != MAP_FAILED && ((uintptr_t)a & 4095) == 0);
-    CHECK(a[0] == 0 && a[3 * 4096 - 1] == 0);
-    a[4096] = 7;
-    SHOW(munmap(a + 4096, 4096));
-    a[0] = a[8192] = 1;
-    char *again = mmap(a + 4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    CHECK(again == a + 4096 && again[0] == 0);
-    SHOW_MAP(mmap(a, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
-    SHOW_MAP(mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    SHOW_MAP(mmap(NULL, 4096, PROT_READ, MAP_ANONYMOUS, -1, 0));
-    SHOW_MAP(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, -1, 0));
-    SHOW_MAP(mmap((void *)4097, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
-    SHOW_MAP(mmap(NULL, (size_t)1 << 62, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    SHOW(munmap(a, 0));
-    SHOW(munmap(a + 1, 4096));
-    SHOW(munmap(a + (1 << 20), 4096));
+	catch_faults();
 
-    put_file("file", "file contents");
-    int fd = (int)NEED(open("file", O_RDWR));
-    char *private = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-    char *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    printf("%s %s\n", private, shared);
-    memcpy(shared, "FILE", 4);
-    printf("%s %s\n", private, shared);
-    memcpy(private, "mine", 4);
-    printf("%s %s\n", private, shared);
-    show_file("file");
-    NEED(pwrite(fd, "written", 7, 5));
-    printf("%s %s\n", private, shared);
-    CHECK(shared[100] == 0);
+	char *at = map(4, RW, 0);
+	for (int i = 0; i < 4 * PAGE; i++)
+		REQUIRE(at[i] == 0);
+	memset(at, 7, 4 * PAGE);
+	REQUIRE(munmap(at + PAGE, PAGE) == 0);
+	REQUIRE(PROBE(at + PAGE) == SEGV_MAPERR && fault_signal == SIGSEGV && fault_address == at + PAGE);
+	REQUIRE(PROBE(at) == 0 && PROBE(at + 2 * PAGE) == 0);
+	REQUIRE(munmap(at, 4 * PAGE) == 0);
+	REQUIRE(munmap(at, 4 * PAGE) == 0);
+	OK("anonymous memory is zero, and parts of it go");
 
-    int read_only = (int)NEED(open("file", O_RDONLY));
-    SHOW_MAP(mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, read_only, 0));
-    SHOW_MAP(mmap(NULL, 4096, PROT_WRITE, MAP_PRIVATE, read_only, 0));
-    SHOW_MAP(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 1));
-    int write_only = (int)NEED(open("file", O_WRONLY));
-    SHOW_MAP(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, write_only, 0));
-    int directory = (int)NEED(open(".", O_RDONLY));
-    SHOW_MAP(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, directory, 0));
+	char *fixed = map(3, RW, 0);
+	memset(fixed, 1, 3 * PAGE);
+	REQUIRE(mmap(fixed + PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == fixed + PAGE);
+	REQUIRE(fixed[0] == 1 && fixed[PAGE] == 0 && fixed[2 * PAGE] == 1);
+	REQUIRE_FAILS(mmap(fixed + PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
+	REQUIRE(munmap(fixed + PAGE, PAGE) == 0);
+	REQUIRE(mmap(fixed + PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == fixed + PAGE);
+	OK("MAP_FIXED replaces, MAP_FIXED_NOREPLACE does not");
 
-    int *counter = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int *copied = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    pid_t pid = start_child();
-    if (pid == 0) {
-        *counter = *copied = 42;
-        _exit(0);
-    }
-    show_child("child", pid);
-    printf("shared %d private %d\n", *counter, *copied);
-    pid = start_child();
-    if (pid == 0) {
-        char *behind = mmap(NULL, 8192, PROT_READ, MAP_SHARED, fd, 0);
-        volatile char byte = behind[4096];
-        _exit(byte);
-    }
-    show_child("reading behind the file's last page", pid);
-    return 0;
+	char *hint = map(2, RW, 0);
+	REQUIRE(munmap(hint, 2 * PAGE) == 0);
+	REQUIRE(mmap(hint, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == hint);
+	REQUIRE(mmap(hint + 5, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != hint);
+	char *low = mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	REQUIRE(low != MAP_FAILED && (uintptr_t)low + PAGE <= 0x80000000u);
+	OK("a hint is followed if it is free; MAP_32BIT stays low");
+
+	REQUIRE_FAILS(mmap(NULL, 0, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EINVAL);
+	REQUIRE_FAILS(mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0), EINVAL);
+	REQUIRE_FAILS(mmap(NULL, ~0UL, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
+	REQUIRE_FAILS(mmap(NULL, 1UL << 47, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
+	REQUIRE_FAILS(mmap((void *)1, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), EINVAL);
+	REQUIRE_FAILS(mmap((void *)(1UL << 47), PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), ENOMEM);
+	REQUIRE_FAILS(mmap(NULL, PAGE, RW, MAP_PRIVATE, -1, 0), EBADF);
+	REQUIRE_FAILS(syscall(SYS_mmap, NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 1), EINVAL);
+	REQUIRE_FAILS(munmap(at + 1, PAGE), EINVAL);
+	REQUIRE_FAILS(munmap(at, 0), EINVAL);
+	REQUIRE_FAILS(munmap(at, ~0UL), EINVAL);
+	OK("errors of mmap and munmap");
+
+	int pipes[2];
+	REQUIRE(pipe(pipes) == 0);
+	REQUIRE_FAILS(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, pipes[0], 0), ENODEV);
+	int directory = open("/", O_RDONLY);
+	REQUIRE(directory >= 0);
+	REQUIRE_FAILS(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, directory, 0), ENODEV);
+	int file = open("/proc/self/exe", O_RDONLY);
+	REQUIRE(file >= 0);
+	REQUIRE_FAILS(mmap(NULL, PAGE, RW, MAP_SHARED, file, 0), EACCES);
+	REQUIRE_FAILS(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, file, 0x7ffffffffffff000), EOVERFLOW);
+	REQUIRE_FAILS(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_GROWSDOWN, file, 0), EINVAL);
+	int zero = open("/dev/zero", O_RDWR);
+	REQUIRE(zero >= 0);
+	char *zeroes = mmap(NULL, 2 * PAGE, RW, MAP_PRIVATE, zero, 0);
+	REQUIRE(zeroes != MAP_FAILED && zeroes[PAGE] == 0);
+	zeroes[PAGE] = 1;
+	zeroes = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, zero, 0);
+	REQUIRE(zeroes != MAP_FAILED && zeroes[PAGE] == 0);
+	OK("what can be mapped and how");
+
+	char *none = map(1, PROT_NONE, MAP_NORESERVE);
+	REQUIRE(PROBE(none) == SEGV_ACCERR && POKE(none) == SEGV_ACCERR);
+	char *read_only = map(1, PROT_READ, 0);
+	REQUIRE(PROBE(read_only) == 0 && POKE(read_only) == SEGV_ACCERR && read_only[0] == 0);
+	char *write_only = map(1, PROT_WRITE, 0);
+	REQUIRE(PROBE(write_only) == 0 && POKE(write_only) == 0);
+	char *huge = map(1L << 24, RW, MAP_NORESERVE);
+	huge[PAGE << 23] = 1;
+	REQUIRE(munmap(huge, PAGE << 24) == 0);
+	map(16, RW, MAP_POPULATE);
+	map(16, RW, MAP_STACK);
+	OK("protections, reservations, populated memory");
+
+	char *shared = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *own = map(1, RW, 0);
+	own[0] = 1;
+	int status;
+	IN_CHILD(status, shared[0] = 42; own[0] = 42);
+	REQUIRE(status == 0 && shared[0] == 42 && own[0] == 1);
+	OK("MAP_SHARED is shared with a child, MAP_PRIVATE is not");
+	return 0;
 }

@@ -1,58 +1,74 @@
-/* mprotect(2): protections, the signals that breaking them earns, and code made at run time. */
-#include "check.h"
-#include <setjmp.h>
+// mprotect(2).
+#include "memory.h"
+#include <fcntl.h>
+#include <sys/mman.h>
 
-static sigjmp_buf again;
-static siginfo_t seen;
-
-static void handler(int number, siginfo_t *info, void *context)
-{
-    (void)number;
-    (void)context;
-    seen = *info;
-    siglongjmp(again, 1);
-}
-
-#define PROBE(action) do { if (sigsetjmp(again, 1) == 0) { action; printf("%s: fine\n", #action); } else \
-        printf("%s: SIG%s code %d at +%ld\n", #action, sigabbrev_np(seen.si_signo), seen.si_code, \
-               (long)((char *)seen.si_addr - (char *)page)); } while (0)
+#define PAGE 4096L
+#define RW (PROT_READ | PROT_WRITE)
 
 int main(void)
 {
-    struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
-    NEED(sigaction(SIGSEGV, &action, NULL));
-    NEED(sigaction(SIGBUS, &action, NULL));
-    volatile unsigned char *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    volatile unsigned char sink;
-    PROBE(page[10] = 1);
-    SHOW(mprotect((void *)page, 4096, PROT_READ));
-    PROBE(sink = page[10]);
-    PROBE(page[10] = 2);
-    PROBE(page[4096] = 2);
-    SHOW(mprotect((void *)page, 4096, PROT_NONE));
-    PROBE(sink = page[12]);
-    SHOW(mprotect((void *)page, 4096, PROT_READ | PROT_WRITE));
-    PROBE(sink = page[10]);
-    printf("%d\n", sink);
-    PROBE(*(volatile uint64_t *)(page + 3 * 4096 - 4) = 1);
-    SHOW(munmap((void *)(page + 8192), 4096));
-    PROBE(page[8200] = 1);
-    PROBE(*(volatile uint64_t *)(page + 8192 - 4) = 1);
-    CHECK(page[8191] == 0);
-    SHOW(mprotect((void *)page, 3 * 4096, PROT_READ));
-    SHOW(mprotect((void *)(page + 1), 4096, PROT_READ));
-    SHOW(mprotect((void *)page, 4096, 64));
-    PROBE(sink = *(volatile char *)NULL);
+	catch_faults();
+	char *at = mmap(NULL, 5 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(at != MAP_FAILED);
+	memset(at, 5, 5 * PAGE);
+	REQUIRE(mprotect(at + PAGE, PAGE, PROT_READ) == 0);
+	REQUIRE(mprotect(at + 2 * PAGE, PAGE, PROT_NONE) == 0);
+	REQUIRE(POKE(at) == 0);
+	REQUIRE(PROBE(at + PAGE) == 0 && POKE(at + PAGE) == SEGV_ACCERR && fault_address == at + PAGE);
+	REQUIRE(PROBE(at + 2 * PAGE) == SEGV_ACCERR);
+	REQUIRE(POKE(at + 3 * PAGE) == 0);
+	REQUIRE(mprotect(at, 5 * PAGE, RW) == 0);
+	REQUIRE(at[2 * PAGE] == 5 && POKE(at + 2 * PAGE) == 0);
+	OK("protections come and go; contents stay");
 
-    /* mov eax, imm; ret - twice, with another number. */
-    unsigned char code[] = { 0xb8, 1, 0, 0, 0, 0xc3 };
-    unsigned char *text = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    memcpy(text, code, sizeof code);
-    SHOW(((int (*)(void))text)());
-    text[1] = 2;
-    SHOW(((int (*)(void))text)());
-    SHOW(mprotect(text, 4096, PROT_READ | PROT_WRITE));
-    page = text;
-    PROBE(((int (*)(void))text)());
-    return 0;
+	int pipes[2];
+	REQUIRE(pipe(pipes) == 0 && write(pipes[1], "x", 1) == 1);
+	REQUIRE(mprotect(at, PAGE, PROT_READ) == 0);
+	REQUIRE_FAILS(read(pipes[0], at, 1), EFAULT);
+	REQUIRE(mprotect(at, PAGE, RW) == 0);
+	REQUIRE(read(pipes[0], at, 1) == 1 && at[0] == 'x');
+	OK("the kernel minds protections too");
+
+	REQUIRE(munmap(at + 2 * PAGE, PAGE) == 0);
+	REQUIRE_FAILS(mprotect(at, 5 * PAGE, PROT_READ), ENOMEM);
+	REQUIRE(POKE(at + PAGE) == SEGV_ACCERR && POKE(at + 3 * PAGE) == 0);
+	REQUIRE_FAILS(mprotect(at + 1, PAGE, RW), EINVAL);
+	REQUIRE_FAILS(mprotect(at, PAGE, 0x40), EINVAL);
+	REQUIRE_FAILS(mprotect(at, ~0UL - PAGE, RW), ENOMEM);
+	REQUIRE_FAILS(mprotect(at, PAGE, RW | PROT_GROWSDOWN), EINVAL);
+	REQUIRE(mprotect(at + 2 * PAGE, 0, RW) == 0);
+	OK("errors of mprotect; what lies before a hole is changed");
+
+	int file = open("/proc/self/exe", O_RDONLY);
+	char *shared = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file, 0);
+	REQUIRE(shared != MAP_FAILED);
+	REQUIRE_FAILS(mprotect(shared, PAGE, RW), EACCES);
+	char *private = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, file, 0);
+	REQUIRE(private != MAP_FAILED && mprotect(private, PAGE, RW) == 0);
+	REQUIRE(private[0] == 0x7f);
+	private[0] = 1;
+	REQUIRE(shared[0] == 0x7f);
+	OK("a shared mapping of a file opened for reading never becomes writable");
+
+	// mov eax, 42; ret
+	static const unsigned char code[] = { 0xb8, 42, 0, 0, 0, 0xc3 };
+	unsigned char *page = mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(page != MAP_FAILED);
+	memcpy(page, code, sizeof code);
+	REQUIRE(ACCESS(((int (*)(void))page)()) == SEGV_ACCERR && fault_address == page);
+	REQUIRE(mprotect(page, PAGE, PROT_READ | PROT_EXEC) == 0);
+	REQUIRE(((int (*)(void))page)() == 42);
+	REQUIRE(mprotect(page, PAGE, RW) == 0);
+	page[1] = 43;
+	REQUIRE(ACCESS(((int (*)(void))page)()) == SEGV_ACCERR);
+	REQUIRE(mprotect(page, PAGE, PROT_READ | PROT_EXEC) == 0);
+	REQUIRE(((int (*)(void))page)() == 43);
+	REQUIRE(mprotect(page, PAGE, RW | PROT_EXEC) == 0);
+	for (int i = 0; i < 100; i++) {
+		page[1] = i;
+		REQUIRE(((int (*)(void))page)() == i);
+	}
+	OK("code runs where it may, and as it was written last");
+	return 0;
 }

@@ -284,7 +284,8 @@ pub fn pkey_alloc(_call: &mut Call, flags: u64, rights: u64) -> SysResult {
     if flags != 0 || rights & !3 != 0 {
         return Err(Errno::EINVAL.because("`flags` is not 0, or `access_rights` has an unknown bit"));
     }
-    Err(Errno::ENOSPC.because("the processor has no protection keys"))
+    // As Linux 6.18 answers on a processor without them; pkey_alloc(2) says ENOSPC.
+    Err(Errno::EINVAL.because("the processor has no protection keys"))
 }
 
 /// pkey_free(2): none was ever allocated.
