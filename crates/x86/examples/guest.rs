@@ -8,6 +8,7 @@ use x86::{Options, X86Processor};
 
 fn main() {
     let mut options = Options::default();
+    let mut list_all = false;
     let (mut slice, mut listings) = (100_000, Vec::new());
     let mut arguments = std::env::args().skip(1).peekable();
     while let Some(option) = arguments.next_if(|argument| argument.starts_with("--")) {
@@ -17,6 +18,7 @@ fn main() {
             "--block" => options.block_instructions = arguments.next().unwrap().parse().unwrap(),
             "--slice" => slice = arguments.next().unwrap().parse().unwrap(),
             "--list" => listings.push(u64::from_str_radix(&arguments.next().unwrap(), 16).unwrap()),
+            "--list-all" => list_all = true,
             other => panic!("unknown option {other}"),
         }
     }
@@ -39,6 +41,9 @@ fn main() {
         guest.tlb.misses
     );
     eprintln!("{:?}", processor.statistics());
+    if list_all {
+        listings = processor.block_addresses();
+    }
     for address in listings {
         eprintln!("{}", processor.listing(address));
     }

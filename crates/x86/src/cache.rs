@@ -75,6 +75,13 @@ impl Cache {
         &self.blocks[id.0 as usize]
     }
 
+    /// The guest addresses at which blocks begin, ascending.
+    pub(crate) fn addresses(&self) -> Vec<u64> {
+        let mut addresses: Vec<u64> = self.by_place.keys().map(|place| place.0).collect();
+        addresses.dedup();
+        addresses
+    }
+
     /// The blocks that begin at a guest address, in whatever page and variant.
     pub(crate) fn blocks_at(&self, rip: u64) -> impl Iterator<Item = &Block> {
         self.by_place.values().map(|id| self.block(*id)).filter(move |block| block.rip == rip)

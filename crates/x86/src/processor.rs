@@ -126,6 +126,11 @@ impl X86Processor {
         self.statistics
     }
 
+    /// The guest addresses at which translated blocks begin, ascending.
+    pub fn block_addresses(&self) -> Vec<u64> {
+        self.cache.addresses()
+    }
+
     /// The host code of the blocks that begin at a guest address, for people who look at what the translator does.
     pub fn listing(&self, rip: u64) -> String {
         let mut text = String::new();
