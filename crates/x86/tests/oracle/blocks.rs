@@ -153,11 +153,28 @@ fn encode_at(instruction: &Instruction, address: u64) -> Option<Vec<u8>> {
     Some(encoder.take_buffer())
 }
 
+/// How often the processor runs a block, and what happens to the TLB before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmth {
+    /// Once, with the TLB as it is.
+    Once,
+    /// Once, with an empty TLB.
+    Cold,
+    /// Twice, the second time with everything translated, linked and in the TLB.
+    Twice,
+}
+
 /// Runs the block natively and on the processor, the latter in slices of the given lengths and then to the end.
 ///
 /// # Errors
 /// What differs.
-pub fn run(world: &mut World, processor: &mut impl Processor, block: &Block, slices: &[u64]) -> Result<(), String> {
+pub fn run(
+    world: &mut World,
+    processor: &mut impl Processor,
+    block: &Block,
+    slices: &[u64],
+    warmth: Warmth,
+) -> Result<(), String> {
     world.restore(&block.memory);
     world.set_code(CODE, &[]);
     for (address, bytes) in &block.parts {
@@ -166,6 +183,15 @@ pub fn run(world: &mut World, processor: &mut impl Processor, block: &Block, sli
     let mut native = block.registers.clone();
     let event = world.run_host(&mut native);
     world.guest.registers = block.registers.clone();
+    match warmth {
+        Warmth::Once => {}
+        Warmth::Cold => world.guest.tlb.flush(),
+        Warmth::Twice => {
+            world.guest.run(processor, 1 << 16);
+            world.restore_guest(&block.memory);
+            world.guest.registers = block.registers.clone();
+        }
+    }
     let mut report = String::new();
     let mut retired = 0;
     for slice in slices.iter().copied().chain([1 << 16]) {
@@ -212,5 +238,5 @@ pub fn run(world: &mut World, processor: &mut impl Processor, block: &Block, sli
         return Ok(());
     }
     let case = Case::of(Instruction::default(), block.registers.clone());
-    Err(format!("slices {slices:?}\n{}{}{report}", compare::describe(&case), block.text))
+    Err(format!("slices {slices:?} {warmth:?}\n{}{}{report}", compare::describe(&case), block.text))
 }

@@ -15,6 +15,7 @@ mod generate;
 mod random;
 mod world;
 
+use blocks::Warmth;
 use compare::Failure;
 use iced_x86::Code;
 use machine::Processor;
@@ -105,7 +106,8 @@ fn blocks_agree(seed: u64, blocks: u64, processor: &mut impl Processor) {
         let block = blocks::generate(&mut world, &mut stepper, choice, length, &mut random);
         instructions += block.instructions;
         let slices: Vec<u64> = (0..random.below(4)).map(|_| random.below(8)).collect();
-        if let Err(report) = blocks::run(&mut world, processor, &block, &slices) {
+        let warmth = random.pick(&[Warmth::Once, Warmth::Cold, Warmth::Twice]);
+        if let Err(report) = blocks::run(&mut world, processor, &block, &slices, warmth) {
             failures.push(format!("block {number}: {report}"));
             if failures.len() == 5 {
                 break;

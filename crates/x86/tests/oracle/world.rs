@@ -45,6 +45,10 @@ impl World {
                 continue;
             }
             host.map(page..page + 0x1000, *kind == b'w', false).unwrap();
+            // Neighbours are sometimes neighbours in physical memory, too.
+            if random.percent(50) {
+                guest.memory.allocate().unwrap();
+            }
             guest.map(page, if *kind == b'w' { WRITE } else { READ });
             if *kind == b'w' {
                 pages.push(page);

@@ -1,0 +1,545 @@
+//! What every way of running must keep: code that changes, slices that end anywhere, faults in the middle, operands at
+//! page borders, exceptions. Each test runs stepped and translated.
+
+mod bench;
+
+use bench::{ALL, CODE, DATA, EXECUTE, Machine, READ, STACK, WRITE};
+use machine::mmu::{Access, PageFault};
+use machine::{Exception, Exit, Gpr, Processor, Registers, Trap};
+use x86::step::Stepper;
+use x86::{Options, X86Processor};
+
+/// A way to make a processor, and its name. A processor belongs to one machine.
+type Maker = Box<dyn Fn() -> Box<dyn Processor>>;
+
+/// Makers of each kind of processor.
+fn processors() -> Vec<(String, Maker)> {
+    let default = Options { code_bytes: 1 << 20, ..Options::default() };
+    let mut all: Vec<(String, Maker)> = vec![("stepped".to_owned(), Box::new(|| Box::new(Stepper::new(1).unwrap())))];
+    for options in [
+        default,
+        Options { traces: false, ..default },
+        Options { groups: false, ..default },
+        Options { block_instructions: 1, ..default },
+    ] {
+        let maker: Maker = Box::new(move || Box::new(X86Processor::with_options(options).unwrap()));
+        all.push((format!("{options:?}"), maker));
+    }
+    all
+}
+
+fn run(machine: &mut Machine, processor: &mut dyn Processor, instructions: u64) -> Exit {
+    let (space, registers) = machine.space();
+    processor.run(space, registers, machine::Slice { instructions, time_stamp: 0 })
+}
+
+fn page_fault(address: u64, access: Access, present: bool) -> Trap {
+    Trap::PageFault(PageFault { address, access, present })
+}
+
+/// Runs to the `int3` at the end; rip is then at it.
+fn finish(name: &str, machine: &mut Machine, processor: &mut dyn Processor) {
+    let exit = run(machine, processor, 100_000);
+    assert_eq!(exit.trap, Trap::Exception(Exception::Breakpoint), "{name}");
+    machine.registers.rip -= 1;
+}
+
+#[test]
+fn code_that_changes_the_next_instruction_runs_the_new_one() {
+    for (name, make) in processors() {
+        // mov byte [rip+1],7 ; mov al,1 ; int3
+        let mut machine = Machine::with_code(&[0xc6, 0x05, 1, 0, 0, 0, 7, 0xb0, 1, 0xcc]);
+        let mut processor = make();
+        finish(&name, &mut machine, &mut *processor);
+        assert_eq!(machine.registers.get(Gpr::Rax) & 0xff, 7, "{name}");
+        machine.registers.rip = CODE;
+        machine.poke(CODE + 6, &[9]);
+        finish(&name, &mut machine, &mut *processor);
+        assert_eq!(machine.registers.get(Gpr::Rax) & 0xff, 9, "{name}");
+    }
+}
+
+#[test]
+fn a_loop_that_changes_itself_runs_every_version() {
+    for (name, make) in processors() {
+        // again: add eax,1 (83 c0 01) ; inc byte [rip-7] (its immediate) ; dec ecx ; jnz again ; int3
+        let code = [0x83, 0xc0, 1, 0xfe, 0x05, 0xf9, 0xff, 0xff, 0xff, 0xff, 0xc9, 0x75, 0xf3, 0xcc];
+        let mut machine = Machine::with_code(&code);
+        let mut processor = make();
+        machine.registers.set(Gpr::Rcx, 20);
+        finish(&name, &mut machine, &mut *processor);
+        assert_eq!(machine.registers.get(Gpr::Rax), (1..=20).sum::<u64>(), "{name}");
+    }
+}
+
+#[test]
+fn code_changed_through_another_mapping_is_run_as_it_is_now() {
+    for (name, make) in processors() {
+        // mov [rbx],cl ; jmp next ; next: mov al,1 ; int3
+        let mut machine = Machine::with_code(&[0x88, 0x0b, 0xeb, 0, 0xb0, 1, 0xcc]);
+        let mut processor = make();
+        let frame = machine.table.entry(&machine.memory, CODE).frame();
+        machine.protect(CODE, EXECUTE);
+        machine.map_frame(DATA + 0x8000, frame, WRITE);
+        machine.registers.set(Gpr::Rbx, DATA + 0x8005);
+        for value in [3, 4, 5] {
+            machine.registers.rip = CODE;
+            machine.registers.set(Gpr::Rcx, value);
+            finish(&name, &mut machine, &mut *processor);
+            assert_eq!(machine.registers.get(Gpr::Rax) & 0xff, value, "{name}");
+        }
+    }
+}
+
+#[test]
+fn code_changed_by_a_string_store_is_run_as_it_is_now() {
+    for (name, make) in processors() {
+        // rep stosb ; nop (8) ; mov al,1 ; int3 at the end: the nops become inc ebx pairs
+        let mut code = vec![0xf3, 0xaa];
+        code.extend([0x90; 16]);
+        code.extend([0xb0, 1, 0xcc]);
+        let mut machine = Machine::with_code(&code);
+        let mut processor = make();
+        for (value, length) in [(0x90, 4), (0x91, 8), (0xf8, 16), (0xf9, 16)] {
+            machine.registers.rip = CODE;
+            machine.registers.set(Gpr::Rax, value);
+            machine.registers.set(Gpr::Rdi, CODE + 2);
+            machine.registers.set(Gpr::Rcx, length);
+            finish(&name, &mut machine, &mut *processor);
+            assert_eq!(machine.registers.rflags & 1, u64::from(value == 0xf9), "{name}");
+        }
+    }
+}
+
+#[test]
+fn code_that_was_unmapped_or_may_not_be_executed_any_more_faults() {
+    for (name, make) in processors() {
+        // loop: jmp over ; over: jmp loop, on two pages
+        let mut machine = Machine::with_code(&[0xe9, 0xfb, 0x0f, 0, 0]);
+        let mut processor = make();
+        machine.poke(CODE + 0x1000, &[0xe9, 0xfb, 0xef, 0xff, 0xff]);
+        assert_eq!(run(&mut machine, &mut *processor, 1000).trap, Trap::Budget, "{name}");
+        machine.protect(CODE + 0x1000, WRITE);
+        let exit = run(&mut machine, &mut *processor, 1000);
+        assert_eq!(exit.trap, page_fault(CODE + 0x1000, Access::Execute, true), "{name}");
+        machine.protect(CODE + 0x1000, EXECUTE);
+        assert_eq!(run(&mut machine, &mut *processor, 1000).trap, Trap::Budget, "{name}");
+        machine.unmap(CODE);
+        let exit = run(&mut machine, &mut *processor, 1000);
+        assert_eq!(exit.trap, page_fault(CODE, Access::Execute, false), "{name}");
+        // Other code in its place.
+        machine.map(CODE, EXECUTE);
+        machine.poke(CODE, &[0xb0, 5, 0xcc]);
+        finish(&name, &mut machine, &mut *processor);
+        assert_eq!(machine.registers.get(Gpr::Rax), 5, "{name}");
+    }
+}
+
+#[test]
+fn two_address_spaces_with_different_code_at_one_address_run_their_own() {
+    for (name, make) in processors() {
+        let mut machine = Machine::with_code(&[0xb0, 1, 0xcc]);
+        let mut processor = make();
+        let first = machine.table.entry(&machine.memory, CODE).frame();
+        let second = machine.map(CODE, EXECUTE);
+        machine.poke(CODE, &[0xb0, 2, 0xcc]);
+        for (frame, expected) in [(first, 1), (second, 2), (first, 1), (second, 2)] {
+            machine.map_frame(CODE, frame, EXECUTE);
+            machine.registers.rip = CODE;
+            finish(&name, &mut machine, &mut *processor);
+            assert_eq!(machine.registers.get(Gpr::Rax), expected, "{name}");
+        }
+    }
+}
+
+/// A loop with memory, stack, calls, vectors, x87 and a string instruction; ends with a system call.
+#[rustfmt::skip]
+const PROGRAM: [u8; 46] = [
+    0xb9, 5, 0, 0, 0,       // mov ecx,5
+    0x48, 0x01, 0x0b,       // again: add [rbx],rcx
+    0x48, 0x8b, 0x03,       // mov rax,[rbx]
+    0x50,                   // push rax
+    0xe8, 0x14, 0, 0, 0,    // call function
+    0x5a,                   // pop rdx
+    0x0f, 0x28, 0x03,       // movaps xmm0,[rbx]
+    0x66, 0x0f, 0xd4, 0xc8, // paddq xmm1,xmm0
+    0xdd, 0x03,             // fld qword [rbx]
+    0xdd, 0x5b, 0x10,       // fstp qword [rbx+16]
+    0xa4,                   // movsb
+    0xff, 0xc9,             // dec ecx
+    0x75, 0xe2,             // jnz again
+    0x0f, 0x05,             // syscall
+    0x48, 0x6b, 0xc0, 3,    // function: imul rax,rax,3
+    0x48, 0x83, 0xf8, 7,    // cmp rax,7
+    0xc3,                   // ret
+];
+
+fn program() -> Machine {
+    let mut machine = Machine::with_code(&PROGRAM);
+    machine.registers.set(Gpr::Rbx, DATA);
+    machine.registers.set(Gpr::Rsi, DATA + 0xffd);
+    machine.registers.set(Gpr::Rdi, DATA + 0x1ffe);
+    machine.poke(DATA + 0xff8, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    machine
+}
+
+fn state(machine: &Machine) -> (Registers, Vec<u8>, Vec<u8>, u64) {
+    let memory = machine.peek(DATA, 0x4000);
+    (machine.registers.clone(), memory, machine.peek(STACK, 0x2000), machine.tlb.accesses)
+}
+
+#[test]
+fn a_slice_may_end_after_every_instruction() {
+    let mut stepper = Stepper::new(1).unwrap();
+    let mut machine = program();
+    let mut states = vec![state(&machine)];
+    while machine.step(&mut stepper).is_ok() {
+        states.push(state(&machine));
+    }
+    let last = state(&machine);
+    assert!(states.len() > 70, "the program runs its loop");
+    for (name, make) in processors() {
+        for (count, expected) in states.iter().enumerate() {
+            let mut machine = program();
+            let mut processor = make();
+            let exit = run(&mut machine, &mut *processor, count as u64);
+            assert_eq!(exit, Exit { trap: Trap::Budget, instructions: count as u64 }, "{name}");
+            // What is overwritten before it is read, translated code does not keep; the rest of the run shows that it
+            // was not needed.
+            let mut found = state(&machine);
+            found.0.rflags = expected.0.rflags;
+            assert!(found == *expected, "{name}, after {count}");
+            let exit = run(&mut machine, &mut *processor, 1000);
+            let rest = (states.len() - count) as u64;
+            assert_eq!(exit, Exit { trap: Trap::Syscall, instructions: rest }, "{name}");
+            assert!(state(&machine).0 == last.0 && state(&machine).1 == last.1, "{name}, after {count} and the rest");
+        }
+    }
+}
+
+#[test]
+fn repeated_string_instructions_stop_at_a_fault_and_go_on() {
+    for (name, make) in processors() {
+        for (code, forward) in [(vec![0xf3, 0xa4, 0xcc], true), (vec![0xfd, 0xf3, 0xa4, 0xfc, 0xcc], false)] {
+            let mut machine = Machine::with_code(&code);
+            let mut processor = make();
+            machine.poke(DATA, &(0..0x1000).map(|index| index as u8 | 1).collect::<Vec<_>>());
+            // The destination goes over into a page that is not there: upwards at its end, downwards at its start.
+            let (hole, first) = (DATA + 0x2000, if forward { DATA + 0x1800 } else { DATA + 0x3400 });
+            machine.unmap(hole);
+            let source = if forward { DATA } else { DATA + 0xfff };
+            machine.registers.set(Gpr::Rsi, source);
+            machine.registers.set(Gpr::Rdi, first);
+            machine.registers.set(Gpr::Rcx, 0x1000);
+            let exit = run(&mut machine, &mut *processor, 100);
+            let (address, done) = if forward { (hole, 0x800) } else { (hole + 0xfff, 0x401) };
+            assert_eq!(exit.trap, page_fault(address, Access::Write, false), "{name}");
+            assert_eq!(exit.instructions, u64::from(!forward), "{name}");
+            assert_eq!(machine.registers.get(Gpr::Rcx), 0x1000 - done, "{name}");
+            let moved = |start: u64| if forward { start + done } else { start - done };
+            assert_eq!(machine.registers.get(Gpr::Rsi), moved(source), "{name}");
+            assert_eq!(machine.registers.get(Gpr::Rdi), moved(first), "{name}");
+            machine.map(hole, WRITE);
+            finish(&name, &mut machine, &mut *processor);
+            let target = if forward { first } else { first - 0xfff };
+            assert!(machine.peek(target, 0x1000) == machine.peek(DATA, 0x1000), "{name}");
+            assert_eq!(machine.tlb.accesses, 0x2000, "{name}");
+        }
+    }
+}
+
+/// A load and a store of each width: bytes of the instruction on [rbx], width, whether it writes.
+#[rustfmt::skip]
+const WIDTHS: [(&[u8], usize, bool); 16] = [
+    (&[0x8a, 0x03], 1, false),                         // mov al,[rbx]
+    (&[0x88, 0x03], 1, true),
+    (&[0x66, 0x8b, 0x03], 2, false),
+    (&[0x66, 0x89, 0x03], 2, true),
+    (&[0x8b, 0x03], 4, false),
+    (&[0x01, 0x03], 4, true),                          // add [rbx],eax
+    (&[0x48, 0x8b, 0x03], 8, false),
+    (&[0x48, 0x89, 0x03], 8, true),
+    (&[0xdb, 0x2b], 10, false),                        // fld tbyte [rbx]
+    (&[0xdb, 0x3b], 10, true),                         // fstp tbyte [rbx]
+    (&[0x0f, 0x10, 0x03], 16, false),                  // movups xmm0,[rbx]
+    (&[0x0f, 0x11, 0x03], 16, true),
+    (&[0xc5, 0xfc, 0x10, 0x03], 32, false),            // vmovups ymm0,[rbx]
+    (&[0xc5, 0xfc, 0x11, 0x03], 32, true),
+    (&[0xff, 0x33], 8, false),                         // push qword [rbx]
+    (&[0x8f, 0x03], 8, true),                          // pop qword [rbx]
+];
+
+/// A machine for one of [`WIDTHS`]: all that is stored is ones, all that is loaded 1, 2, 3, ...
+fn accessing(code: &[u8], address: u64) -> Machine {
+    let mut machine = Machine::with_code(&[code, &[0xcc]].concat());
+    machine.registers.set(Gpr::Rbx, address);
+    machine.registers.set(Gpr::Rax, u64::MAX);
+    machine.registers.extended.ymm[0] = [0xff; 32];
+    machine.registers.extended.fxsave[4] = 1 << 0;
+    machine.registers.extended.fxsave[32..42].copy_from_slice(&[0xff; 10]);
+    machine.poke(STACK + 0x1000, &[0xff; 8]);
+    machine.poke(DATA + 0x1000 - 64, &(1..=128).collect::<Vec<u8>>());
+    machine
+}
+
+#[test]
+fn operands_of_every_width_work_at_every_distance_from_a_page_border() {
+    for (name, make) in processors() {
+        for (code, width, writes) in WIDTHS {
+            for before in 0..=width as u64 {
+                for contiguous in [true, false] {
+                    let address = DATA + 0x1000 - before;
+                    let mut machine = accessing(code, address);
+                    let mut processor = make();
+                    if !contiguous {
+                        let bytes = machine.peek(DATA + 0x1000, 64);
+                        machine.map(DATA + 0x9000, WRITE);
+                        machine.map(DATA + 0x1000, WRITE);
+                        machine.poke(DATA + 0x1000, &bytes);
+                    }
+                    let mut expected = machine.peek(DATA + 0x1000 - 64, 128);
+                    if writes {
+                        let start = 64 - before as usize;
+                        let mut stored = vec![0xff; width];
+                        if code == [0x01, 0x03] {
+                            // add -1
+                            let old = u32::from_le_bytes(expected[start..start + 4].try_into().unwrap());
+                            stored = old.wrapping_sub(1).to_le_bytes().to_vec();
+                        }
+                        expected[start..start + width].copy_from_slice(&stored);
+                    }
+                    finish(&name, &mut machine, &mut *processor);
+                    let context = format!("{name}, {code:02x?}, {before} bytes before the border");
+                    assert_eq!(machine.peek(DATA + 0x1000 - 64, 128), expected, "{context}");
+                    if !writes {
+                        let start = 64 - before as usize;
+                        let loaded = match width {
+                            10 => machine.registers.extended.fxsave[32..42].to_vec(),
+                            16 | 32 => machine.registers.extended.ymm[0][..width].to_vec(),
+                            8 if code[0] == 0xff => machine.peek(STACK + 0xff8, 8),
+                            _ => machine.registers.get(Gpr::Rax).to_le_bytes()[..width].to_vec(),
+                        };
+                        assert_eq!(loaded, expected[start..start + width], "{context}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn operands_that_reach_into_a_page_that_is_missing_or_read_only_fault_without_effect() {
+    for (name, make) in processors() {
+        for (code, width, writes) in WIDTHS {
+            for before in 0..=width as u64 {
+                for missing in [true, false] {
+                    let mut machine = accessing(code, DATA + 0x1000 - before);
+                    let mut processor = make();
+                    if missing {
+                        machine.unmap(DATA + 0x1000);
+                    } else {
+                        machine.protect(DATA + 0x1000, READ);
+                    }
+                    let initial =
+                        (machine.registers.clone(), machine.peek(DATA + 0xf00, 0x100), machine.peek(STACK, 8192));
+                    let exit = run(&mut machine, &mut *processor, 100);
+                    let context = format!("{name}, {code:02x?}, {before} bytes before the border, missing: {missing}");
+                    let reaches = before < width as u64;
+                    if !reaches || !missing && !writes {
+                        assert_eq!(exit.trap, Trap::Exception(Exception::Breakpoint), "{context}");
+                        continue;
+                    }
+                    let access = if writes { Access::Write } else { Access::Read };
+                    assert_eq!(exit.trap, page_fault(DATA + 0x1000, access, !missing), "{context}");
+                    assert_eq!(exit.instructions, 0, "{context}");
+                    machine.registers.rflags = initial.0.rflags;
+                    assert!(machine.registers == initial.0, "{context}: {:?}", machine.registers);
+                    assert!(machine.peek(DATA + 0xf00, 0x100) == initial.1, "{context}");
+                    assert!(machine.peek(STACK, 8192) == initial.2, "{context}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn aligned_vector_operands_work_at_one_of_16_places() {
+    for (name, make) in processors() {
+        for offset in 0..16 {
+            // movaps [rbx],xmm0 ; movaps xmm1,[rbx] ; int3
+            let mut machine = Machine::with_code(&[0x0f, 0x29, 0x03, 0x0f, 0x28, 0x0b, 0xcc]);
+            let mut processor = make();
+            machine.registers.set(Gpr::Rbx, DATA + 0x40 + offset);
+            machine.registers.extended.ymm[0] = [7; 32];
+            let exit = run(&mut machine, &mut *processor, 100);
+            if offset == 0 {
+                assert_eq!(exit.trap, Trap::Exception(Exception::Breakpoint), "{name}");
+                assert_eq!(machine.registers.extended.ymm[1][..16], [7; 16], "{name}");
+            } else {
+                assert_eq!(exit.trap, Trap::Exception(Exception::GeneralProtection), "{name}, offset {offset}");
+                assert_eq!((exit.instructions, machine.registers.rip), (0, CODE), "{name}");
+                assert_eq!(machine.peek(DATA + 0x40, 32), [0; 32], "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn long_doubles_are_computed_with_64_bits() {
+    for (name, make) in processors() {
+        // fld1 ; fidiv dword [rbx] ; fstp tbyte [rbx+16] ; int3: a third
+        let mut machine = Machine::with_code(&[0xd9, 0xe8, 0xda, 0x33, 0xdb, 0x7b, 0x10, 0xcc]);
+        let mut processor = make();
+        machine.registers.set(Gpr::Rbx, DATA);
+        machine.poke(DATA, &3_u32.to_le_bytes());
+        finish(&name, &mut machine, &mut *processor);
+        let third = [0xab, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xfd, 0x3f];
+        assert_eq!(machine.peek(DATA + 16, 10), third, "{name}");
+    }
+}
+
+#[test]
+fn unmasked_floating_point_exceptions_are_raised_where_they_belong() {
+    for (name, make) in processors() {
+        // nop ; divss xmm0,xmm1 ; int3
+        let mut machine = Machine::with_code(&[0x90, 0xf3, 0x0f, 0x5e, 0xc1, 0xcc]);
+        let mut processor = make();
+        machine.registers.extended.ymm[0][..4].copy_from_slice(&1_f32.to_le_bytes());
+        machine.registers.extended.mxcsr = 0x1f80 & !(1 << 9);
+        let exit = run(&mut machine, &mut *processor, 100);
+        assert_eq!(exit, Exit { trap: Trap::Exception(Exception::Simd), instructions: 1 }, "{name}");
+        assert_eq!((machine.registers.rip, machine.registers.extended.mxcsr & 0x3f), (CODE + 1, 4), "{name}");
+        assert_eq!(machine.registers.extended.ymm[0][..4], 1_f32.to_le_bytes(), "{name}");
+
+        // fld1 ; fldz ; fdivp ; nop ; fwait ; int3: the division completes, the next that waits faults
+        let mut machine = Machine::with_code(&[0xd9, 0xe8, 0xd9, 0xee, 0xde, 0xf9, 0x90, 0x9b, 0xcc]);
+        let mut processor = make();
+        machine.registers.extended.fxsave[0] = 0x7f & !4;
+        let exit = run(&mut machine, &mut *processor, 100);
+        assert_eq!(exit, Exit { trap: Trap::Exception(Exception::X87), instructions: 4 }, "{name}");
+        assert_eq!(machine.registers.rip, CODE + 7, "{name}");
+        assert_eq!(machine.registers.extended.fxsave[2] & 0x84, 0x84, "{name}");
+    }
+}
+
+#[test]
+fn fs_and_gs_add_their_bases() {
+    for (name, make) in processors() {
+        // mov rax,fs:[0] ; mov rdx,gs:[rbx-8] ; mov fs:[16],rdx ; int3
+        #[rustfmt::skip]
+        let code = [
+            0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0,
+            0x65, 0x48, 0x8b, 0x53, 0xf8,
+            0x64, 0x48, 0x89, 0x14, 0x25, 16, 0, 0, 0,
+            0xcc,
+        ];
+        let mut machine = Machine::with_code(&code);
+        let mut processor = make();
+        machine.registers.fs_base = DATA + 0x100;
+        machine.registers.gs_base = DATA.wrapping_sub(0x5000_0000_0000);
+        machine.registers.set(Gpr::Rbx, 0x5000_0000_0208);
+        machine.poke(DATA + 0x100, &77_u64.to_le_bytes());
+        machine.poke(DATA + 0x200, &88_u64.to_le_bytes());
+        finish(&name, &mut machine, &mut *processor);
+        assert_eq!((machine.registers.get(Gpr::Rax), machine.registers.get(Gpr::Rdx)), (77, 88), "{name}");
+        assert_eq!(machine.peek_number(DATA + 0x110), 88, "{name}");
+    }
+}
+
+#[test]
+fn a_misaligned_access_with_ac_set_is_an_exception() {
+    for (name, make) in processors() {
+        let mut machine = Machine::with_code(&[0x8b, 0x03, 0x8b, 0x43, 1, 0xcc]); // mov eax,[rbx] ; mov eax,[rbx+1]
+        let mut processor = make();
+        machine.registers.set(Gpr::Rbx, DATA);
+        machine.registers.rflags |= 1 << 18;
+        let exit = run(&mut machine, &mut *processor, 100);
+        assert_eq!(exit, Exit { trap: Trap::Exception(Exception::AlignmentCheck), instructions: 1 }, "{name}");
+    }
+}
+
+#[test]
+fn non_canonical_addresses_are_protection_and_stack_faults() {
+    for (name, make) in processors() {
+        for (code, exception) in [
+            (vec![0x8b, 0x03], Exception::GeneralProtection), // mov eax,[rbx]
+            (vec![0x8b, 0x45, 0x00], Exception::StackFault),  // mov eax,[rbp]
+            (vec![0x55], Exception::StackFault),              // push rbp
+            (vec![0xff, 0xe3], Exception::GeneralProtection), // jmp rbx
+            (vec![0xff, 0x23], Exception::GeneralProtection), // jmp [rbx]
+        ] {
+            let mut machine = Machine::with_code(&code);
+            let mut processor = make();
+            for register in [Gpr::Rbx, Gpr::Rbp] {
+                machine.registers.set(register, 1 << 47);
+            }
+            if code == [0x55] {
+                machine.registers.set(Gpr::Rsp, 1 << 47 | 8);
+            }
+            let exit = run(&mut machine, &mut *processor, 100);
+            assert_eq!(exit, Exit { trap: Trap::Exception(exception), instructions: 0 }, "{name}, {code:02x?}");
+            assert_eq!(machine.registers.rip, CODE, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_page_that_loses_a_permission_is_checked_again() {
+    for (name, make) in processors() {
+        let mut machine = Machine::with_code(&[0x89, 0x03, 0xcc]); // mov [rbx],eax
+        let mut processor = make();
+        machine.registers.set(Gpr::Rbx, DATA);
+        finish(&name, &mut machine, &mut *processor);
+        machine.protect(DATA, READ);
+        machine.registers.rip = CODE;
+        let exit = run(&mut machine, &mut *processor, 100);
+        assert_eq!(exit.trap, page_fault(DATA, Access::Write, true), "{name}");
+        machine.protect(DATA, WRITE);
+        finish(&name, &mut machine, &mut *processor);
+        machine.unmap(DATA);
+        machine.registers.rip = CODE;
+        let exit = run(&mut machine, &mut *processor, 100);
+        assert_eq!(exit.trap, page_fault(DATA, Access::Write, false), "{name}");
+    }
+}
+
+#[test]
+fn the_time_stamp_is_the_slice_s_and_counts_instructions() {
+    for (name, make) in processors() {
+        // rdtsc ; mov ebx,eax ; nop ; nop ; rdtsc ; int3
+        let mut machine = Machine::with_code(&[0x0f, 0x31, 0x89, 0xc3, 0x90, 0x90, 0x0f, 0x31, 0xcc]);
+        let mut processor = make();
+        let (space, registers) = machine.space();
+        processor.run(space, registers, machine::Slice { instructions: 5, time_stamp: 1 << 40 | 1000 });
+        assert_eq!(machine.registers.get(Gpr::Rbx), 1000, "{name}");
+        assert_eq!(machine.registers.get(Gpr::Rax), 1004, "{name}");
+        assert_eq!(machine.registers.get(Gpr::Rdx), 1 << 8, "{name}");
+    }
+}
+
+#[test]
+fn a_page_of_code_may_be_written_and_run_in_turn() {
+    for (name, make) in processors() {
+        // A code generator: writes a function at rbx, calls it, again with another immediate.
+        #[rustfmt::skip]
+        let code = [
+            0xc6, 0x03, 0xb8,       // again: mov byte [rbx],0b8h (mov eax,imm32)
+            0x89, 0x4b, 0x01,       // mov [rbx+1],ecx
+            0xc6, 0x43, 0x05, 0xc3, // mov byte [rbx+5],0c3h (ret)
+            0xff, 0xd3,             // call rbx
+            0x01, 0xc2,             // add edx,eax
+            0xff, 0xc9,             // dec ecx
+            0x75, 0xee,             // jnz again
+            0xcc,
+        ];
+        for place in [CODE + 0x100, CODE + 0xffd, DATA + 0x4000] {
+            let mut machine = Machine::with_code(&code);
+            let mut processor = make();
+            machine.map(DATA + 0x4000, ALL);
+            machine.registers.set(Gpr::Rbx, place);
+            machine.registers.set(Gpr::Rcx, 50);
+            finish(&name, &mut machine, &mut *processor);
+            assert_eq!(machine.registers.get(Gpr::Rdx), (1..=50).sum::<u64>(), "{name}, at {place:#x}");
+        }
+    }
+}
