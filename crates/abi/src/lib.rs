@@ -7,13 +7,19 @@
 pub mod epoll;
 pub mod errno;
 pub mod fcntl;
+pub mod futex;
 pub mod ioctl;
 pub mod mman;
 pub mod poll;
+pub mod process;
+pub mod resource;
+pub mod sched;
+pub mod signal;
 pub mod stat;
 pub mod syscall_names;
 pub mod termios;
 pub mod time;
+pub mod wait;
 pub mod wire;
 
 pub use errno::{Errno, Error};

@@ -26,6 +26,12 @@ pub enum WaitKey {
     PipeWritable(Id<Pipe>),
     /// A signal became pending for the thread: sigwait family, pause.
     Signal(Id<Thread>),
+    /// A signal became pending for the process or one of its threads: signalfd(2).
+    SignalsOf(Id<Process>),
+    /// The process ended: pidfd_open(2).
+    ProcessEnd(Id<Process>),
+    /// The futex at an address was woken, futex(2).
+    Futex(crate::futex::Key),
     /// An interest of the set became ready, epoll(7).
     EpollReady(Id<Epoll>),
     /// The counter is above 0, eventfd(2).

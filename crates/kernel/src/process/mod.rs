@@ -1,16 +1,30 @@
-//! Processes and threads: what they own, how they begin ([`clone`](self), exec) and end.
+//! Processes and threads: what they own, how they begin ([`clone`], [`exec`]) and end ([`exit`], [`wait`]).
+//!
+//! What threads may share one by one lives in tables of its own, counted: the address space and the signal dispositions
+//! by processes (`CLONE_VM`, `CLONE_SIGHAND` without `CLONE_THREAD`), descriptors, working directory and credentials by
+//! threads. Process 1 is belljar's own init: it has no thread, adopts orphans and reaps them silently.
 
+pub mod credentials;
+pub mod exit;
+pub mod limits;
 mod pids;
+pub mod report;
+pub mod usage;
 
-pub use pids::Pids;
+pub use credentials::Credentials;
+pub use limits::Limits;
+pub use pids::{Pids, Session};
+pub use usage::Usage;
 
-use crate::clock::TimerKey;
+use crate::clock::{Instant, TimerKey};
 use crate::fs::{FdTable, FsContext};
 use crate::mm::AddressSpace;
-use crate::signal::{SignalActions, SignalState};
+use crate::sched::Policy;
+use crate::signal::{PendingSignals, SignalActions, SignalState};
 use crate::syscalls::operation::Operation;
 use crate::table::Id;
 use crate::wait::Wait;
+use abi::signal::SigStack;
 use machine::Registers;
 
 /// What threads of one program share, credentials(7).
@@ -20,22 +34,116 @@ pub struct Process {
     pub pid: i32,
     /// Who waits for it; `None` for belljar's own init, which adopts orphans and is never shown to run.
     pub parent: Option<Id<Process>>,
+    /// Its children, zombies included, in the order in which it got them.
+    pub children: Vec<Id<Process>>,
     /// Its process group's number.
     pub group: i32,
     /// Its session's number.
     pub session: i32,
-    /// Its threads, the leader first; empty for a zombie.
+    /// Its threads, the leader first while it lives; empty for a zombie and for init.
     pub threads: Vec<Id<Thread>>,
-    /// Its memory.
+    /// Its memory. A stale handle once the process has ended.
     pub space: Id<AddressSpace>,
-    /// What it does on signals.
+    /// What it does on signals. A stale handle once the process has ended.
     pub actions: Id<SignalActions>,
     /// Signals pending for the process as a whole.
-    pub signals: SignalState,
+    pub signals: PendingSignals,
     /// Stopped by a signal, until SIGCONT.
     pub stopped: bool,
+    /// A change that its parent has not been told by wait(2) yet.
+    pub report: Option<Report>,
+    /// It ends with this status as soon as any of its threads gets to run; none of them sees user mode again.
+    pub exiting: Option<i32>,
     /// How it ended, as wait(2) encodes it, once it has.
     pub exit_status: Option<i32>,
+    /// How its leader ended, if other threads outlived it.
+    pub leader_status: Option<i32>,
+    /// The signal that its parent gets when it ends; 0: none.
+    pub exit_signal: i32,
+    /// The leader's credentials, by which others judge it; they outlive the leader.
+    pub credentials: Id<Credentials>,
+    /// Resource limits.
+    pub limits: Limits,
+    /// What the program's start left behind, for proc(5) and prctl(2).
+    pub image: Image,
+    /// Its attributes, prctl(2).
+    pub attributes: Attributes,
+    /// What its ended threads used.
+    pub usage: Usage,
+    /// What its children used that it has waited for, and theirs.
+    pub children_usage: Usage,
+    /// When it was made.
+    pub started: Instant,
+    /// Its parent sleeps in vfork(2) until it runs another program or ends.
+    pub vfork_parent_waits: bool,
+    /// It has run another program since it was made; setpgid(2) asks.
+    pub has_executed: bool,
+    /// Started by belljar's user, who stands for the shell it was typed into: its group is never orphaned.
+    pub is_first: bool,
+}
+
+/// A change of state for wait(2), other than the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Stopped by this signal.
+    Stopped(i32),
+    /// Continued by SIGCONT.
+    Continued,
+}
+
+/// Where the running program came from and where its strings are, proc(5).
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    /// The absolute path of the program file, `/proc/PID/exe`.
+    pub path: Vec<u8>,
+    /// Addresses of the argument strings.
+    pub arguments: (u64, u64),
+    /// Addresses of the environment strings.
+    pub environment: (u64, u64),
+    /// Addresses of the code.
+    pub code: (u64, u64),
+    /// Addresses of the initialised data.
+    pub data: (u64, u64),
+    /// The stack pointer at the start.
+    pub stack: u64,
+    /// The auxiliary vector's words.
+    pub auxiliary: Vec<u64>,
+}
+
+/// Attributes that prctl(2), personality(2) and their like set.
+#[derive(Clone, Debug)]
+pub struct Attributes {
+    /// `PR_SET_PDEATHSIG`: sent to it when its parent ends; 0: none.
+    pub parent_death_signal: i32,
+    /// `PR_SET_DUMPABLE`.
+    pub dumpable: i32,
+    /// `PR_SET_CHILD_SUBREAPER`: adopts orphans among its descendants.
+    pub child_subreaper: bool,
+    /// `PR_SET_NO_NEW_PRIVS`.
+    pub no_new_privileges: bool,
+    /// `PR_SET_THP_DISABLE`.
+    pub huge_pages_disabled: bool,
+    /// personality(2).
+    pub personality: u32,
+    /// membarrier(2): commands registered.
+    pub membarrier: u32,
+    /// `PR_MCE_KILL`, `PR_SET_IO_FLUSHER` and other settings without any effect here, by their option number.
+    pub timer_slack_ns: u64,
+}
+
+impl Default for Attributes {
+    fn default() -> Attributes {
+        Attributes {
+            parent_death_signal: 0,
+            dumpable: 1,
+            child_subreaper: false,
+            no_new_privileges: false,
+            huge_pages_disabled: false,
+            personality: 0,
+            membarrier: 0,
+            timer_slack_ns: 50_000,
+        }
+    }
 }
 
 /// What the scheduler runs.
@@ -60,20 +168,36 @@ pub struct Thread {
     pub deadline_timer: Option<TimerKey>,
     /// Its mask and the signals pending for it alone.
     pub signals: SignalState,
+    /// sigaltstack(2).
+    pub alternate_stack: SigStack,
+    /// The last fault: vector, error code, address; a signal frame shows them.
+    pub fault: (u64, u64, u64),
     /// Its descriptors.
     pub fd_table: Id<FdTable>,
     /// Its working directory, root and umask.
     pub fs_context: Id<FsContext>,
+    /// In whose name it acts.
+    pub credentials: Id<Credentials>,
     /// comm: at most 15 bytes, prctl(2) `PR_SET_NAME`.
     pub name: Vec<u8>,
     /// Where to store 0 and wake when it ends, set_tid_address(2).
     pub clear_child_tid: u64,
     /// The list of robust futexes, set_robust_list(2).
     pub robust_list: u64,
-    /// Guest instructions it has retired.
+    /// rseq(2): address and signature, while registered.
+    pub rseq: Option<(u64, u32)>,
+    /// Its scheduling class and priority.
+    pub policy: Policy,
+    /// ioprio_set(2).
+    pub io_priority: i32,
+    /// Guest instructions it has retired; its user time in nanoseconds.
     pub instructions: u64,
     /// System calls it has made.
     pub system_calls: u64,
+    /// What else it used.
+    pub usage: Usage,
+    /// When it was made.
+    pub started: Instant,
 }
 
 /// Whether a thread can run.

@@ -1,49 +1,38 @@
-//! Signals, signal(7): sets, queues, dispositions, delivery.
+//! Signals, signal(7): sets, queues, dispositions, sending, delivery.
+//!
+//! A signal is sent ([`send`]) to a process or a thread: it becomes pending there, and a thread that can take it is woken.
+//! The thread takes it on its way to user mode ([`deliver`], called by [`crate::entry::prepare`]): a handler's frame is
+//! built, the process stops, or it ends. Faults of a thread's own instructions come through [`fault`].
 
+pub mod action;
+pub mod calls;
+mod deliver;
+pub mod fault;
+mod frame;
+pub mod mask;
+mod operations;
+mod pending;
+mod send;
 mod set;
 
-pub use set::SignalSet;
+pub use action::SignalActions;
+pub use deliver::{Delivered, deliver, has_deliverable};
+pub use fault::raise_fault;
+pub use operations::{SignalSuspend, SignalTimedWait};
+pub use pending::{PendingSignals, Queued};
+pub use send::{Target, raise, raise_pipe, send, send_to_group, try_send};
+pub(crate) use send::{continue_process, release_payers};
+pub use set::{CORE_DUMPING, IGNORED_BY_DEFAULT, STOPPING, SYNCHRONOUS, SignalSet, UNBLOCKABLE};
 
-use crate::entry::Call;
-
-/// What a process does on each signal; shared by `CLONE_SIGHAND`.
-#[derive(Clone, Debug, Default)]
-pub struct SignalActions {
-    /// Processes that use it.
-    pub references: u32,
-}
-
-/// Signals pending, and (for threads) blocked.
+/// A thread's mask and the signals pending for it alone.
 #[derive(Clone, Debug, Default)]
 pub struct SignalState {
-    /// Pending.
-    pub pending: SignalSet,
-    /// Blocked.
+    /// Pending for this thread.
+    pub pending: PendingSignals,
+    /// Blocked, sigprocmask(2).
     pub blocked: SignalSet,
-}
-
-/// What delivery did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivered {
-    /// No signal is pending that is not blocked.
-    Nothing,
-    /// A signal was taken and had no effect on the thread's course: ignored, or continued.
-    Ignored,
-    /// The registers are set up to run a handler; an interrupted call was settled before.
-    Handler,
-    /// The process stopped.
-    Stopped,
-    /// The thread is gone.
-    Died,
-}
-
-/// Whether a signal is pending that the thread does not block.
-pub fn has_deliverable(_call: &Call) -> bool {
-    false
-}
-
-/// Takes one pending signal that is not blocked and lets it take effect. A call that the signal interrupted is still in
-/// the thread; [`crate::entry::settle`] decides about it before a handler's frame is built.
-pub fn deliver(_call: &mut Call) -> Delivered {
-    Delivered::Nothing
+    /// The mask to go back to when the call that replaced it for its own duration ends: sigsuspend(2), ppoll(2), ...
+    pub saved: Option<SignalSet>,
+    /// Signals that the thread waits for in sigtimedwait(2), though it blocks them.
+    pub awaited: SignalSet,
 }

@@ -1,0 +1,52 @@
+//! What threads and processes have used, getrusage(2).
+
+use super::{Process, Thread};
+use crate::kernel::Kernel;
+use crate::table::Id;
+
+/// Counts that add up: of a thread, of a process's ended threads, of its children.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Nanoseconds in user mode: instructions retired. A living thread keeps these in `instructions`.
+    pub user_ns: u64,
+    /// Nanoseconds in the kernel.
+    pub system_ns: u64,
+    /// Page faults served without the host's files.
+    pub minor_faults: u64,
+    /// Page faults that read a host file.
+    pub major_faults: u64,
+    /// Switches because the thread blocked.
+    pub voluntary_switches: u64,
+    /// Switches because its slice was over.
+    pub involuntary_switches: u64,
+    /// Largest resident set in pages; adds up as a maximum.
+    pub max_resident_pages: u64,
+}
+
+impl Usage {
+    /// Adds another's.
+    pub fn add(&mut self, other: &Usage) {
+        self.user_ns += other.user_ns;
+        self.system_ns += other.system_ns;
+        self.minor_faults += other.minor_faults;
+        self.major_faults += other.major_faults;
+        self.voluntary_switches += other.voluntary_switches;
+        self.involuntary_switches += other.involuntary_switches;
+        self.max_resident_pages = self.max_resident_pages.max(other.max_resident_pages);
+    }
+}
+
+/// What a thread has used so far.
+pub fn of_thread(thread: &Thread) -> Usage {
+    Usage { user_ns: thread.instructions, ..thread.usage }
+}
+
+/// What a process has used so far, its ended threads included.
+pub fn of_process(kernel: &Kernel, process: Id<Process>) -> Usage {
+    let process = &kernel.processes[process];
+    let mut total = process.usage;
+    for thread in &process.threads {
+        total.add(&of_thread(&kernel.threads[*thread]));
+    }
+    total
+}
