@@ -1,0 +1,53 @@
+//! Waking sleepers of a futex.
+
+use super::key::{Key, Sharing};
+use crate::entry::Call;
+use crate::event::Event;
+use crate::kernel::Kernel;
+use crate::process::Thread;
+use crate::syscalls::operation::Operation;
+use crate::table::Id;
+use crate::wait::WaitKey;
+
+/// Wakes at most `most` sleepers whose bit sets share a bit with `bits`, first come first. How many it were.
+pub(crate) fn wake(kernel: &mut Kernel, key: Key, most: u32, bits: u32) -> u64 {
+    let mut woken = 0;
+    if most == 0 || !kernel.waits.any(WaitKey::Futex(key)) {
+        return 0;
+    }
+    for thread in kernel.waits.on(WaitKey::Futex(key)) {
+        if mark(kernel, thread, key, bits) {
+            kernel.emit(Event::Woken { thread, key: WaitKey::Futex(key) });
+            kernel.unblock(thread);
+            woken += 1;
+            if woken == u64::from(most) {
+                break;
+            }
+        }
+    }
+    woken
+}
+
+/// Marks a sleeper as woken; `false` if it does not wait for these bits.
+fn mark(kernel: &mut Kernel, thread: Id<Thread>, key: Key, bits: u32) -> bool {
+    match &mut kernel.threads[thread].operation {
+        Some(Operation::FutexWait(wait)) if wait.bits & bits != 0 => {
+            wait.is_woken = true;
+            true
+        }
+        Some(Operation::FutexWaitMany(wait)) => wait.mark(key),
+        _ => false,
+    }
+}
+
+/// Wakes one sleeper at an address of the calling process, shared or not: what the kernel does for a thread that ends.
+/// Linux passes no private flag there, so the word's mapping says which futex it is; sleepers with the flag count too.
+pub(crate) fn wake_one(call: &mut Call, address: u64) {
+    let Ok(shared) = Key::of(call, address, Sharing::Shared) else { return };
+    if wake(call.kernel, shared, 1, u32::MAX) == 0
+        && let Ok(private) = Key::of(call, address, Sharing::Private)
+        && private != shared
+    {
+        wake(call.kernel, private, 1, u32::MAX);
+    }
+}
