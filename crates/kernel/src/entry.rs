@@ -158,23 +158,20 @@ pub fn complete(call: &mut Call, thread: Id<Thread>, result: Result<u64, Error>)
 pub fn prepare(call: &mut Call) -> Ready {
     loop {
         let Some(thread) = call.kernel.threads.get_mut(call.thread) else { return Ready::NotNow };
-        if thread.state != ThreadState::Runnable {
-            return Ready::NotNow;
-        }
-        if let Some(operation) = thread.operation.take() {
+        if thread.state == ThreadState::Runnable
+            && let Some(operation) = thread.operation.take()
+        {
             advance(call, operation);
-            let Some(thread) = call.kernel.threads.get(call.thread) else { return Ready::NotNow };
-            if thread.state != ThreadState::Runnable {
-                if !signal::has_deliverable(call) {
-                    return Ready::NotNow;
-                }
-                let thread = call.thread;
-                call.kernel.unblock(thread);
-            }
         }
-        let process = call.process_id();
-        if call.kernel.processes[process].stopped && !signal::has_deliverable(call) {
+        let Some(thread) = call.kernel.threads.get(call.thread) else { return Ready::NotNow };
+        let is_blocked = thread.state != ThreadState::Runnable;
+        if (is_blocked || call.kernel.processes[thread.process].stopped) && !signal::has_deliverable(call) {
             return Ready::NotNow;
+        }
+        if is_blocked {
+            // The call's own mask let the signal in, or it came while the call went to sleep.
+            let thread = call.thread;
+            call.kernel.unblock(thread);
         }
         match signal::deliver(call) {
             Delivered::Nothing if call.current().operation.is_none() => return Ready::User,

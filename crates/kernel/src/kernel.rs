@@ -7,13 +7,16 @@ use crate::fs::{FdTable, FileDescription, FsContext, Vfs};
 use crate::ipc::eventfd::EventFd;
 use crate::ipc::pipe::Pipe;
 use crate::mm::{AddressSpace, Memory};
-use crate::process::{Pids, Process, Thread, ThreadState};
+use crate::ports::Chooser;
+use crate::process::credentials::UserAccount;
+use crate::process::{Credentials, Pids, Process, Thread, ThreadState};
 use crate::sched::Scheduler;
 use crate::signal::SignalActions;
 use crate::table::{Id, Table};
 use crate::time::timerfd::TimerFd;
 use crate::wait::{WaitKey, Waits};
 use machine::{PagingScheme, PhysicalMemory};
+use std::collections::BTreeMap;
 
 /// What the guest is told about its machine; fixed for a run.
 #[derive(Clone, Debug)]
@@ -53,6 +56,12 @@ pub struct Kernel {
     pub processes: Table<Process>,
     /// What the scheduler runs.
     pub threads: Table<Thread>,
+    /// In whose name threads act.
+    pub credentials: Table<Credentials>,
+    /// What is counted per user, by user number.
+    pub users: BTreeMap<u32, UserAccount>,
+    /// Threads that wait for a futex with an owner.
+    pub pi_waiters: usize,
     /// Address spaces, shared by `CLONE_VM`.
     pub spaces: Table<AddressSpace>,
     /// What they have in common.
@@ -90,6 +99,9 @@ impl Kernel {
             pids: Pids::default(),
             processes: Table::default(),
             threads: Table::default(),
+            credentials: Table::default(),
+            users: BTreeMap::new(),
+            pi_waiters: 0,
             spaces: Table::default(),
             mm: Memory::default(),
             actions: Table::default(),
@@ -161,7 +173,7 @@ impl Kernel {
     }
 
     /// Serves all timers that have expired. The run loop calls it whenever time has passed.
-    pub fn expire_timers(&mut self) {
+    pub fn expire_timers(&mut self, chooser: &mut dyn Chooser) {
         while let Some(alarm) = self.clock.take_expired() {
             match alarm {
                 Alarm::Deadline(thread) => {
@@ -170,8 +182,8 @@ impl Kernel {
                         self.unblock(thread);
                     }
                 }
-                Alarm::RealInterval(process) => crate::time::itimer::expired(self, process),
-                Alarm::PosixTimer(process, id) => crate::time::posix_timer::expired(self, process, id),
+                Alarm::RealInterval(process) => crate::time::itimer::expired(self, chooser, process),
+                Alarm::PosixTimer(process, id) => crate::time::posix_timer::expired(self, chooser, process, id),
                 Alarm::TimerFd(timer) => crate::time::timerfd::expired(self, timer),
             }
         }

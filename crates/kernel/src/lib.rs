@@ -9,6 +9,7 @@ pub mod clock;
 pub mod entry;
 pub mod event;
 pub mod fs;
+pub mod futex;
 pub mod ipc;
 mod kernel;
 pub mod mm;

@@ -45,7 +45,9 @@ pub enum WaitKey {
 }
 
 /// Kinds of keys whose queues are found by index.
-const DENSE_KINDS: usize = 6;
+const DENSE_KINDS: usize = 7;
+/// Buckets for futexes.
+const FUTEX_BUCKETS: usize = 1024;
 
 impl WaitKey {
     /// Where the queue is, for keys of objects that come and go most.
@@ -58,6 +60,7 @@ impl WaitKey {
             WaitKey::EpollReady(epoll) => Some((3, epoll.index() as usize)),
             WaitKey::EventFdReadable(counter) => Some((4, counter.index() as usize)),
             WaitKey::EventFdWritable(counter) => Some((5, counter.index() as usize)),
+            WaitKey::Futex(key) => Some((6, key.hash() % FUTEX_BUCKETS)),
             _ => None,
         }
     }

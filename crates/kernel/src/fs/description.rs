@@ -109,6 +109,8 @@ pub enum FileObject {
     },
     /// A counter, eventfd(2).
     EventFd(Id<EventFd>),
+    /// A process, pidfd_open(2). The handle may be stale: the process is gone then.
+    Process(Id<crate::process::Process>),
     /// A timer, timerfd_create(2).
     TimerFd(Id<TimerFd>),
     /// A set of interests, epoll(7).

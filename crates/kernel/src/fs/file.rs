@@ -7,6 +7,7 @@ use super::page_cache;
 use crate::entry::Call;
 use crate::kernel::Kernel;
 use crate::table::Id;
+use abi::resource::{RLIMIT_FSIZE, RLIMIT_NOFILE};
 use abi::{Errno, Error};
 
 impl Call<'_> {
@@ -90,12 +91,13 @@ impl Call<'_> {
 
     /// One more than the highest descriptor that may be opened: RLIMIT_NOFILE.
     pub fn open_file_limit(&self) -> usize {
-        1024
+        let limits = &self.kernel.processes[self.process_id()].limits;
+        limits.soft(RLIMIT_NOFILE).min(1 << 20) as usize
     }
 
     /// Largest size that the caller may give a file: RLIMIT_FSIZE.
     pub fn file_size_limit(&self) -> u64 {
-        u64::MAX
+        self.kernel.processes[self.process_id()].limits.soft(RLIMIT_FSIZE)
     }
 
     /// Closes a descriptor: close(2). The caller's record locks on the file go, even if other descriptors have it open.

@@ -245,7 +245,7 @@ fn make_nameless(
 ///
 /// # Errors
 /// `ENXIO` for sockets, FIFOs (whose opening may sleep, fifo(7)) and devices that do not exist; `ENOMEM`.
-pub(super) fn open_node(call: &mut Call, node: Id<Node>, flags: u32) -> Result<Id<FileDescription>, Error> {
+pub(crate) fn open_node(call: &mut Call, node: Id<Node>, flags: u32) -> Result<Id<FileDescription>, Error> {
     let kept = if flags & O_PATH != 0 {
         flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW)
     } else {

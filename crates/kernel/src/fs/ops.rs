@@ -16,6 +16,7 @@ use abi::fcntl::{
     O_ACCMODE, O_APPEND, O_DIRECT, O_RDONLY, O_RDWR, O_WRONLY, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
 };
 use abi::ioctl::{FICLONE, FICLONERANGE, FIONREAD, FS_IOC_FIEMAP};
+use abi::signal::{SI_USER, SIGXFSZ, SigInfo};
 use abi::{Errno, Error};
 
 /// Where bytes of a file are read or written.
@@ -158,6 +159,7 @@ pub fn read_object(
         FileObject::EventFd(id) => eventfd::read(call, id, to),
         FileObject::TimerFd(_) => Err(Errno::EINVAL.because("timers cannot be read yet")),
         FileObject::Epoll(_) => Err(Errno::EINVAL.because("an epoll set cannot be read")),
+        FileObject::Process(_) => Err(Errno::EINVAL.because("a process cannot be read")),
     }
 }
 
@@ -224,6 +226,7 @@ pub fn has_offset(call: &mut Call, file: Id<FileDescription>) -> bool {
         | FileObject::Fifo { .. }
         | FileObject::EventFd(_)
         | FileObject::TimerFd(_)
+        | FileObject::Process(_)
         | FileObject::Epoll(_) => false,
     }
 }
@@ -242,7 +245,7 @@ pub(super) fn seek(call: &mut Call, file: Id<FileDescription>, offset: i64, when
         FileObject::PipeReader(_) | FileObject::PipeWriter(_) | FileObject::Fifo { .. } => {
             Err(Errno::ESPIPE.because("a pipe has no offset"))
         }
-        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) => {
+        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::Process(_) => {
             Err(Errno::ESPIPE.because("the file has no offset"))
         }
     }
@@ -326,7 +329,9 @@ pub fn write_object(
         FileObject::PipeWriter(id) | FileObject::Fifo { pipe: id, .. } => pipe::write(call, id, from, mode),
         FileObject::PipeReader(_) => Err(Errno::EBADF.because("the file is not open for writing")),
         FileObject::EventFd(id) => eventfd::write(call, id, from),
-        FileObject::TimerFd(_) | FileObject::Epoll(_) => Err(Errno::EINVAL.because("the file cannot be written")),
+        FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::Process(_) => {
+            Err(Errno::EINVAL.because("the file cannot be written"))
+        }
     }
 }
 
@@ -385,6 +390,7 @@ pub(super) fn control(call: &mut Call, file: Id<FileDescription>, request: u32, 
         | FileObject::Stream(_)
         | FileObject::EventFd(_)
         | FileObject::TimerFd(_)
+        | FileObject::Process(_)
         | FileObject::Epoll(_) => Err(unknown),
     }
 }
@@ -444,7 +450,7 @@ pub(super) fn reopen_object(call: &mut Call, object: FileObject, flags: u32) -> 
         FileObject::Inode(_) | FileObject::Fifo { .. } => {
             Err(Errno::ENXIO.because("what has a name is opened by its name"))
         }
-        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) => {
+        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::Process(_) => {
             Err(Errno::ENXIO.because("the file cannot be opened again"))
         }
     }
@@ -464,6 +470,7 @@ pub(super) fn close_object(kernel: &mut Kernel, description: &FileDescription) {
         FileObject::EventFd(id) => eventfd::close(kernel, id),
         FileObject::TimerFd(_) => {}
         FileObject::Epoll(_) => {}
+        FileObject::Process(_) => {}
     }
 }
 
@@ -474,6 +481,6 @@ pub(super) fn send_pipe_signal(call: &mut Call) {
 
 /// Sends the caller SIGXFSZ: the file would exceed RLIMIT_FSIZE.
 pub(super) fn send_file_size_signal(call: &mut Call) {
-    const SIGXFSZ: i32 = 25;
-    call.current().signals.pending.insert(SIGXFSZ);
+    let (pid, uid) = (call.process().pid, call.credentials().uid);
+    crate::signal::raise(call, SigInfo::kill(SIGXFSZ, SI_USER, pid, uid));
 }

@@ -3,6 +3,7 @@
 use super::inode::Inode;
 use crate::entry::Call;
 use crate::table::Id;
+use abi::resource::{CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_MKNOD, CAP_SYS_ADMIN, CAP_SYS_CHROOT};
 use abi::stat::{S_ISVTX, S_IXGRP};
 use abi::{Errno, Error};
 
@@ -99,18 +100,17 @@ impl Subject<'_> {
 impl Call<'_> {
     /// In whose name the calling thread uses files.
     pub fn subject(&self) -> Subject<'_> {
-        let configuration = &self.kernel.configuration;
-        let is_root = configuration.uid == 0;
+        let own = self.credentials();
         Subject {
-            uid: configuration.uid,
-            gid: configuration.gid,
-            groups: &configuration.groups,
-            overrides: is_root,
-            is_owner_of_all: is_root,
-            changes_owners: is_root,
-            makes_devices: is_root,
-            changes_root: is_root,
-            is_administrator: is_root,
+            uid: own.fsuid,
+            gid: own.fsgid,
+            groups: &own.groups,
+            overrides: own.has_capability(CAP_DAC_OVERRIDE),
+            is_owner_of_all: own.has_capability(CAP_FOWNER),
+            changes_owners: own.has_capability(CAP_CHOWN),
+            makes_devices: own.has_capability(CAP_MKNOD),
+            changes_root: own.has_capability(CAP_SYS_CHROOT),
+            is_administrator: own.has_capability(CAP_SYS_ADMIN),
         }
     }
 

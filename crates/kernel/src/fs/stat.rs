@@ -57,7 +57,7 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
             mode: S_IFIFO | 0o600,
             ..nameless(call)
         }),
-        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) => {
+        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::Process(_) => {
             Ok(Stat { device: ANONYMOUS_DEVICE, inode: ANONYMOUS_INODE, mode: 0o600, ..nameless(call) })
         }
     }
@@ -176,6 +176,7 @@ pub fn name_of_file(kernel: &Kernel, file: Id<FileDescription>) -> Vec<u8> {
         FileObject::EventFd(_) => b"anon_inode:[eventfd]".to_vec(),
         FileObject::TimerFd(_) => b"anon_inode:[timerfd]".to_vec(),
         FileObject::Epoll(_) => b"anon_inode:[eventpoll]".to_vec(),
+        FileObject::Process(_) => b"anon_inode:[pidfd]".to_vec(),
     }
 }
 

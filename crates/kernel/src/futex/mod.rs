@@ -3,7 +3,7 @@
 //! Sleepers are listed under a [`Key`] that says which word it is, whatever address each process maps it at. A waker marks
 //! the sleeper's operation as woken, so that a wake is never lost and never counted twice.
 
-pub(crate) mod calls;
+pub mod calls;
 mod key;
 mod pi;
 pub(crate) mod robust;
@@ -12,8 +12,7 @@ mod waitv;
 mod wake;
 
 pub use key::Key;
-pub(crate) use key::Sharing;
 pub use pi::LockPi;
 pub use wait::FutexWait;
 pub use waitv::FutexWaitMany;
-pub(crate) use wake::{wake, wake_one};
+pub(crate) use wake::wake_one;

@@ -26,6 +26,14 @@ pub struct LockPi {
     pub(super) is_owner: bool,
     pub(super) owner: u32,
     pub(super) key: Option<Key>,
+    /// It is counted in `Kernel::pi_waiters`.
+    pub(super) is_counted: bool,
+}
+
+impl LockPi {
+    pub(super) fn new(address: u64, sharing: Sharing, deadline: Option<Instant>) -> LockPi {
+        LockPi { address, sharing, deadline, is_owner: false, owner: 0, key: None, is_counted: false }
+    }
 }
 
 impl Blocking for LockPi {
@@ -39,7 +47,8 @@ impl Blocking for LockPi {
         let value = call.read(word)?;
         let owner = value & FUTEX_TID_MASK;
         if owner == 0 {
-            let keep = value & FUTEX_OWNER_DIED | if call.kernel.waits.any(WaitKey::Futex(key)) { FUTEX_WAITERS } else { 0 };
+            let keep =
+                value & FUTEX_OWNER_DIED | if call.kernel.waits.any(WaitKey::Futex(key)) { FUTEX_WAITERS } else { 0 };
             call.write(word, &(tid | keep))?;
             return Ok(Step::Done(0));
         }
@@ -55,6 +64,9 @@ impl Blocking for LockPi {
         call.write(word, &(value | FUTEX_WAITERS))?;
         self.owner = owner;
         self.key = Some(key);
+        if !std::mem::replace(&mut self.is_counted, true) {
+            call.kernel.pi_waiters += 1;
+        }
         Ok(Step::Block(Wait::on(WaitKey::Futex(key)).with_deadline(self.deadline)))
     }
 
@@ -62,16 +74,23 @@ impl Blocking for LockPi {
         // Linux: ERESTARTNOINTR.
         Interrupted::RestartAlways
     }
+
+    fn release(&mut self, call: &mut Call) {
+        if std::mem::take(&mut self.is_counted) {
+            call.kernel.pi_waiters -= 1;
+        }
+    }
 }
 
 /// FUTEX_TRYLOCK_PI.
 pub(super) fn try_lock(call: &mut Call, address: u64, sharing: Sharing) -> SysResult {
-    let mut attempt = LockPi { address, sharing, deadline: None, is_owner: false, owner: 0, key: None };
+    let mut attempt = LockPi::new(address, sharing, None);
     let word = UserPtr::<u32>::new(address);
     let before = call.read(word)?;
     match attempt.step(call)? {
         Step::Done(value) => Ok(Flow::Done(value)),
-        _ => {
+        Step::Then(_) | Step::Block(_) => {
+            attempt.release(call);
             call.write(word, &before)?;
             Err(Errno::EAGAIN.because("the lock is held"))
         }
@@ -143,8 +162,7 @@ pub(super) fn leave(call: &mut Call) {
         .collect();
     for (waiter, key, address) in waiting {
         let mut other = call.as_thread(waiter);
-        let still_owned =
-            other.read::<u32>(UserPtr::new(address)).is_ok_and(|value| value & FUTEX_TID_MASK == tid);
+        let still_owned = other.read::<u32>(UserPtr::new(address)).is_ok_and(|value| value & FUTEX_TID_MASK == tid);
         if still_owned {
             let _ = pass_on(&mut other, address, key, FUTEX_OWNER_DIED);
         }

@@ -44,7 +44,7 @@ fn walk(call: &mut Call, head: u64) {
 
 /// Marks one futex whose owner ends, and wakes one sleeper. Linux `handle_futex_death`.
 fn bury(call: &mut Call, address: u64, is_pi: bool, is_pending: bool) -> Result<(), abi::Error> {
-    if address % 4 != 0 {
+    if !address.is_multiple_of(4) {
         return Err(abi::Errno::EINVAL.because("the futex is not aligned to 4 bytes"));
     }
     let tid = call.current().tid as u32;

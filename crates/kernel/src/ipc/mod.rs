@@ -7,6 +7,5 @@ use crate::entry::Call;
 
 /// A write found nobody who could read: the thread gets SIGPIPE, signal(7), and the caller answers `EPIPE`.
 pub(crate) fn broken_pipe(call: &mut Call) {
-    const SIGPIPE: i32 = 13;
-    call.current().signals.pending.insert(SIGPIPE);
+    crate::signal::raise_pipe(call);
 }

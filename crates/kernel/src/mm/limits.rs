@@ -10,16 +10,9 @@ use std::ops::Range;
 
 /// The soft limit of the calling process.
 pub(crate) fn soft(call: &Call, resource: usize) -> u64 {
-    let _ = call;
-    match resource {
-        RLIMIT_STACK | RLIMIT_MEMLOCK => 8 << 20,
-        _ => u64::MAX,
-    }
+    call.kernel.processes[call.process_id()].limits.soft(resource)
 }
-pub(crate) const RLIMIT_DATA: usize = 2;
-pub(crate) const RLIMIT_STACK: usize = 3;
-pub(crate) const RLIMIT_MEMLOCK: usize = 8;
-pub(crate) const RLIMIT_AS: usize = 9;
+pub(crate) use abi::resource::{RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_STACK};
 
 /// Whether the calling process may have `area` too, in the place of what is mapped in `replaced`. Linux `may_expand_vm`.
 ///
@@ -53,7 +46,7 @@ pub(crate) fn may_grow(
 /// # Errors
 /// `EPERM` if it may lock nothing at all, `EAGAIN` beyond RLIMIT_MEMLOCK.
 pub(crate) fn may_lock(call: &Call, space: Id<AddressSpace>, length: u64) -> Result<(), Error> {
-    if call.kernel.configuration.uid == 0 {
+    if call.has_capability(abi::resource::CAP_IPC_LOCK) {
         return Ok(());
     }
     let limit = soft(call, RLIMIT_MEMLOCK);

@@ -1,6 +1,6 @@
 //! The end of threads and processes, exit(2), exit_group(2). Linux kernel/exit.c.
 
-use super::{Process, Thread, credentials, groups, report, usage};
+use super::{Process, Thread, credentials, groups, image, report, usage};
 use crate::entry::Call;
 use crate::event::Event;
 use crate::fs;
@@ -50,8 +50,8 @@ pub fn end_thread(call: &mut Call, status: i32) {
     let tid = kernel.threads[id].tid;
     kernel.emit(Event::ThreadEnded { tid });
     let (fd_table, fs_context) = (kernel.threads[id].fd_table, kernel.threads[id].fs_context);
-    fs::release_fd_table(call, fd_table);
-    fs::release_fs_context(call, fs_context);
+    fs::file::release_table(call.kernel, fd_table);
+    call.kernel.release_context(fs_context);
 
     let kernel = &mut *call.kernel;
     let used = usage::of_thread(&kernel.threads[id]);
@@ -61,11 +61,11 @@ pub fn end_thread(call: &mut Call, status: i32) {
     let process = &mut kernel.processes[process_id];
     process.usage.add(&used);
     process.threads.retain(|other| *other != id);
-    if process.pid == tid {
+    let is_leader = process.pid == tid;
+    if is_leader {
         process.leader_status = Some(status);
     }
-    let is_last = process.threads.is_empty();
-    if is_last {
+    if process.threads.is_empty() {
         let status = process.exiting.or(process.leader_status).unwrap_or(status);
         end_process(call, process_id, status);
     }
@@ -73,7 +73,6 @@ pub fn end_thread(call: &mut Call, status: i32) {
     let Thread { credentials: set, .. } = kernel.threads.remove(id);
     let uid = kernel.credentials[set].uid;
     credentials::release(kernel, set);
-    let is_leader = kernel.processes.get(process_id).is_none_or(|process| process.pid == tid);
     if !is_leader {
         // The leader's place stays on its user's account until the zombie is reaped.
         count_task(kernel, uid, -1);
@@ -87,13 +86,12 @@ pub(crate) fn count_task(kernel: &mut Kernel, uid: u32, by: i64) {
 }
 
 /// Robust futexes are marked and woken, and the joiner of the thread too, set_tid_address(2).
-fn leave_futexes(call: &mut Call) {
+pub(crate) fn leave_futexes(call: &mut Call) {
     futex::robust::leave(call);
     let space = call.space();
     let address = std::mem::take(&mut call.current().clear_child_tid);
     let process = call.process_id();
-    let is_shared =
-        call.kernel.processes[process].threads.len() > 1 || call.kernel.spaces[space].references > 1;
+    let is_shared = call.kernel.processes[process].threads.len() > 1 || call.kernel.spaces[space].references > 1;
     if address != 0 && is_shared && call.copy_out(address, &0_u32.to_le_bytes()).is_ok() {
         futex::wake_one(call, address);
     }
@@ -107,6 +105,9 @@ fn end_process(call: &mut Call, process: Id<Process>, status: i32) {
     let payers = kernel.processes[process].signals.flush(SignalSet(u64::MAX));
     signal::release_payers(kernel, payers);
     release_actions(kernel, process);
+    if let Some(program) = kernel.processes[process].image.program.take() {
+        image::release(kernel, program);
+    }
     kernel.processes[process].exit_status = Some(status);
     kernel.processes[process].stopped = false;
     kernel.processes[process].report = None;

@@ -4,12 +4,21 @@
 //! by processes (`CLONE_VM`, `CLONE_SIGHAND` without `CLONE_THREAD`), descriptors, working directory and credentials by
 //! threads. Process 1 is belljar's own init: it has no thread, adopts orphans and reaps them silently.
 
+pub mod boot;
+pub mod calls;
+pub mod clone;
 pub mod credentials;
+pub mod exec;
 pub mod exit;
+pub mod groups;
+pub mod image;
 pub mod limits;
+pub mod permission;
+pub mod pidfd;
 mod pids;
 pub mod report;
 pub mod usage;
+pub mod wait;
 
 pub use credentials::Credentials;
 pub use limits::Limits;
@@ -17,7 +26,7 @@ pub use pids::{Pids, Session};
 pub use usage::Usage;
 
 use crate::clock::{Instant, TimerKey};
-use crate::fs::{FdTable, FsContext};
+use crate::fs::{FdTable, FsContext, Node};
 use crate::mm::AddressSpace;
 use crate::sched::Policy;
 use crate::signal::{PendingSignals, SignalActions, SignalState};
@@ -94,8 +103,8 @@ pub enum Report {
 /// Where the running program came from and where its strings are, proc(5).
 #[derive(Clone, Debug, Default)]
 pub struct Image {
-    /// The absolute path of the program file, `/proc/PID/exe`.
-    pub path: Vec<u8>,
+    /// The program file, `/proc/PID/exe`; held by [`image`].
+    pub program: Option<Id<Node>>,
     /// Addresses of the argument strings.
     pub arguments: (u64, u64),
     /// Addresses of the environment strings.

@@ -3,6 +3,7 @@
 use super::{Process, Thread};
 use crate::kernel::Kernel;
 use crate::table::Id;
+use abi::resource::Rusage;
 
 /// Counts that add up: of a thread, of a process's ended threads, of its children.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,4 +50,24 @@ pub fn of_process(kernel: &Kernel, process: Id<Process>) -> Usage {
         total.add(&of_thread(&kernel.threads[*thread]));
     }
     total
+}
+
+impl Usage {
+    /// As getrusage(2) gives it.
+    pub fn to_wire(&self) -> Rusage {
+        let seconds = |ns: u64| (ns / 1_000_000_000) as i64;
+        let microseconds = |ns: u64| (ns / 1000 % 1_000_000) as i64;
+        Rusage {
+            user_seconds: seconds(self.user_ns),
+            user_microseconds: microseconds(self.user_ns),
+            system_seconds: seconds(self.system_ns),
+            system_microseconds: microseconds(self.system_ns),
+            max_resident_kib: (self.max_resident_pages * 4) as i64,
+            minor_faults: self.minor_faults as i64,
+            major_faults: self.major_faults as i64,
+            voluntary_switches: self.voluntary_switches as i64,
+            involuntary_switches: self.involuntary_switches as i64,
+            ..Rusage::default()
+        }
+    }
 }

@@ -69,3 +69,26 @@ impl Scheduler {
         self.yielded
     }
 }
+
+/// How a thread wants to be scheduled, sched(7).
+///
+/// The class is kept and reported; all threads share the processor in turns, which the chooser decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// `SCHED_OTHER`, `SCHED_FIFO`, ...
+    pub class: i32,
+    /// 1 to 99 for the real-time classes, 0 for others.
+    pub priority: i32,
+    /// -20 (most favourable) to 19.
+    pub nice: i32,
+    /// Children start with the default policy.
+    pub reset_on_fork: bool,
+    /// Processors that it may run on, a bit each.
+    pub affinity: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { class: abi::sched::SCHED_OTHER, priority: 0, nice: 0, reset_on_fork: false, affinity: u64::MAX }
+    }
+}

@@ -90,4 +90,3 @@ fn simd_reason(call: &mut Call) -> i32 {
     let mxcsr = call.current().registers.extended.mxcsr;
     floating_point_reason(!(mxcsr >> 7) & mxcsr)
 }
-

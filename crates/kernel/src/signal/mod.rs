@@ -18,10 +18,11 @@ mod set;
 pub use action::SignalActions;
 pub use deliver::{Delivered, deliver, has_deliverable};
 pub use fault::raise_fault;
+pub use frame::MINIMUM_STACK;
 pub use operations::{SignalSuspend, SignalTimedWait};
 pub use pending::{PendingSignals, Queued};
+pub(crate) use send::release_payers;
 pub use send::{Target, raise, raise_pipe, send, send_to_group, try_send};
-pub(crate) use send::{continue_process, release_payers};
 pub use set::{CORE_DUMPING, IGNORED_BY_DEFAULT, STOPPING, SYNCHRONOUS, SignalSet, UNBLOCKABLE};
 
 /// A thread's mask and the signals pending for it alone.

@@ -52,12 +52,7 @@ pub fn raise_pipe(call: &mut Call) {
 ///
 /// # Errors
 /// `EAGAIN` if a real-time signal sent by a program does not fit the receiver's RLIMIT_SIGPENDING, sigqueue(3).
-pub fn try_send(
-    kernel: &mut Kernel,
-    chooser: &mut dyn Chooser,
-    target: Target,
-    info: SigInfo,
-) -> Result<(), Error> {
+pub fn try_send(kernel: &mut Kernel, chooser: &mut dyn Chooser, target: Target, info: SigInfo) -> Result<(), Error> {
     let process = match target {
         Target::Process(process) => process,
         Target::Thread(thread) => match kernel.threads.get(thread) {
@@ -117,9 +112,7 @@ fn is_dropped(kernel: &Kernel, process: Id<Process>, target: Target, signal: i32
         Target::Thread(thread) => thread,
     };
     let mask = &kernel.threads[thread].signals;
-    !mask.blocked.contains(signal)
-        && !mask.awaited.contains(signal)
-        && kernel.actions[receiver.actions].ignores(signal)
+    !mask.blocked.contains(signal) && !mask.awaited.contains(signal) && kernel.actions[receiver.actions].ignores(signal)
 }
 
 fn enqueue(kernel: &mut Kernel, process: Id<Process>, target: Target, info: SigInfo) -> Result<(), Error> {
@@ -149,13 +142,7 @@ fn enqueue(kernel: &mut Kernel, process: Id<Process>, target: Target, info: SigI
 }
 
 /// Wakes a thread that takes the signal. One that ends the process lets no other thread return to user mode.
-fn choose_receiver(
-    kernel: &mut Kernel,
-    chooser: &mut dyn Chooser,
-    process: Id<Process>,
-    target: Target,
-    signal: i32,
-) {
+fn choose_receiver(kernel: &mut Kernel, chooser: &mut dyn Chooser, process: Id<Process>, target: Target, signal: i32) {
     let wants = |kernel: &Kernel, thread: Id<Thread>| {
         let mask = &kernel.threads[thread].signals;
         !mask.blocked.contains(signal) || mask.awaited.contains(signal)

@@ -66,19 +66,11 @@ pub const SYNCHRONOUS: SignalSet = SignalSet::of(&[
 /// Signals that nobody can block, catch or ignore.
 pub const UNBLOCKABLE: SignalSet = SignalSet::of(&[abi::signal::SIGKILL, abi::signal::SIGSTOP]);
 /// Signals that stop a process by default.
-pub const STOPPING: SignalSet = SignalSet::of(&[
-    abi::signal::SIGSTOP,
-    abi::signal::SIGTSTP,
-    abi::signal::SIGTTIN,
-    abi::signal::SIGTTOU,
-]);
+pub const STOPPING: SignalSet =
+    SignalSet::of(&[abi::signal::SIGSTOP, abi::signal::SIGTSTP, abi::signal::SIGTTIN, abi::signal::SIGTTOU]);
 /// Signals without effect by default. SIGCONT continues when it is sent, not when it is delivered.
-pub const IGNORED_BY_DEFAULT: SignalSet = SignalSet::of(&[
-    abi::signal::SIGCONT,
-    abi::signal::SIGCHLD,
-    abi::signal::SIGWINCH,
-    abi::signal::SIGURG,
-]);
+pub const IGNORED_BY_DEFAULT: SignalSet =
+    SignalSet::of(&[abi::signal::SIGCONT, abi::signal::SIGCHLD, abi::signal::SIGWINCH, abi::signal::SIGURG]);
 /// Signals that dump core by default: the status says so.
 pub const CORE_DUMPING: SignalSet = SignalSet::of(&[
     abi::signal::SIGQUIT,

@@ -119,6 +119,16 @@ operations! {
     Splice(crate::fs::splice::Splice),
     TakeLock(crate::fs::locks::TakeLock),
     TakeWhole(crate::fs::locks::TakeWhole),
+    // processes
+    WaitForChild(crate::process::wait::WaitForChild),
+    VforkWait(crate::process::wait::VforkWait),
+    // signals
+    SignalSuspend(crate::signal::SignalSuspend),
+    SignalTimedWait(crate::signal::SignalTimedWait),
+    // futexes
+    FutexWait(crate::futex::FutexWait),
+    FutexWaitMany(crate::futex::FutexWaitMany),
+    LockPi(crate::futex::LockPi),
     // sched
     Pause(crate::syscalls::operation::Pause),
 }

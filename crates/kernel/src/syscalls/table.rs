@@ -15,7 +15,12 @@ use crate::fs::Fd;
 use crate::user::{UserCStr, UserPtr, UserSlice};
 use abi::Errno;
 use abi::fcntl::{Iovec, OpenHow};
+use abi::futex::FutexWaiter;
+use abi::process::CloneArgs;
+use abi::resource::Rusage;
+use abi::signal::{SigAction, SigInfo, SigStack};
 use abi::stat::{Stat, Statfs, Statx};
+use abi::time::Timespec;
 
 /// How much of a call there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,11 +292,67 @@ syscalls! {
     331 pkey_free(pkey: i32) => crate::mm::calls::pkey_free, full, "pkey_alloc(2)", "mm/pkey.c";
 
     // processes and threads
+    39 getpid() => crate::process::calls::getpid, full, "getpid(2)", "process/ids.c";
+    56 clone(flags: u64, stack: u64, parent_tid: u64, child_tid: u64, tls: u64) => crate::process::clone::clone,
+       full, "clone(2)", "process/clone.c";
+    57 fork() => crate::process::clone::fork, full, "fork(2)", "process/fork.c";
+    58 vfork() => crate::process::clone::vfork, full, "vfork(2)", "process/vfork.c";
+    59 execve(path: UserCStr, arguments: u64, environment: u64) => crate::process::exec::execve,
+       full, "execve(2)", "process/exec.c";
+    60 exit(status: i32) => crate::process::calls::exit, full, "_exit(2)", "process/threads.c";
+    61 wait4(pid: i32, status: UserPtr<i32>, options: i32, usage: UserPtr<Rusage>) => crate::process::wait::wait4,
+       full, "wait4(2)", "process/wait.c";
+    110 getppid() => crate::process::calls::getppid, full, "getppid(2)", "process/ids.c";
+    186 gettid() => crate::process::calls::gettid, full, "gettid(2)", "process/ids.c";
+    218 set_tid_address(address: u64) => crate::futex::calls::set_tid_address,
+       full, "set_tid_address(2)", "process/threads.c";
+    231 exit_group(status: i32) => crate::process::calls::exit_group, full, "exit_group(2)", "process/threads.c";
+    247 waitid(kind: i32, id: i32, info: UserPtr<SigInfo>, options: i32, usage: UserPtr<Rusage>) =>
+       crate::process::wait::waitid, full, "waitid(2)", "process/wait.c";
+    322 execveat(directory: Fd, path: UserCStr, arguments: u64, environment: u64, flags: u32) =>
+       crate::process::exec::execveat, full, "execveat(2)", "process/exec.c";
+    424 pidfd_send_signal(fd: Fd, signal: i32, info: UserPtr<SigInfo>, flags: u32) =>
+       crate::process::pidfd::pidfd_send_signal, full, "pidfd_send_signal(2)", "process/pidfd.c";
+    434 pidfd_open(pid: i32, flags: u32) => crate::process::pidfd::pidfd_open,
+       partial "descriptors for single threads (PIDFD_THREAD)", "pidfd_open(2)", "process/pidfd.c";
+    435 clone3(arguments: UserPtr<CloneArgs>, size: u64) => crate::process::clone::clone3,
+       full, "clone(2)", "process/clone.c";
+    438 pidfd_getfd(fd: Fd, other: Fd, flags: u32) => crate::process::pidfd::pidfd_getfd,
+       full, "pidfd_getfd(2)", "process/pidfd.c";
 
     // signals
+    13 rt_sigaction(signal: i32, new: UserPtr<SigAction>, old: UserPtr<SigAction>, size: u64) =>
+       crate::signal::calls::rt_sigaction, full, "sigaction(2)", "signal/action.c";
+    14 rt_sigprocmask(how: i32, new: UserPtr<u64>, old: UserPtr<u64>, size: u64) =>
+       crate::signal::calls::rt_sigprocmask, full, "sigprocmask(2)", "signal/mask.c";
+    15 rt_sigreturn() => crate::signal::calls::rt_sigreturn, full, "sigreturn(2)", "signal/frame.c";
     34 pause() => super::operation::pause, full, "pause(2)", "signal/pause.c";
+    62 kill(pid: i32, signal: i32) => crate::signal::calls::kill, full, "kill(2)", "signal/kill.c";
+    127 rt_sigpending(to: UserPtr<u64>, size: u64) => crate::signal::calls::rt_sigpending,
+       full, "sigpending(2)", "signal/mask.c";
+    128 rt_sigtimedwait(set: UserPtr<u64>, info: UserPtr<SigInfo>, timeout: UserPtr<Timespec>, size: u64) =>
+       crate::signal::calls::rt_sigtimedwait, full, "sigtimedwait(2)", "signal/timedwait.c";
+    129 rt_sigqueueinfo(pid: i32, signal: i32, info: UserPtr<SigInfo>) => crate::signal::calls::rt_sigqueueinfo,
+       full, "rt_sigqueueinfo(2)", "signal/queue.c";
+    130 rt_sigsuspend(set: UserPtr<u64>, size: u64) => crate::signal::calls::rt_sigsuspend,
+       full, "sigsuspend(2)", "signal/suspend.c";
+    131 sigaltstack(new: UserPtr<SigStack>, old: UserPtr<SigStack>) => crate::signal::calls::sigaltstack,
+       full, "sigaltstack(2)", "signal/altstack.c";
+    200 tkill(tid: i32, signal: i32) => crate::signal::calls::tkill, full, "tkill(2)", "signal/kill.c";
+    234 tgkill(pid: i32, tid: i32, signal: i32) => crate::signal::calls::tgkill, full, "tgkill(2)", "signal/kill.c";
+    297 rt_tgsigqueueinfo(pid: i32, tid: i32, signal: i32, info: UserPtr<SigInfo>) =>
+       crate::signal::calls::rt_tgsigqueueinfo, full, "rt_tgsigqueueinfo(2)", "signal/queue.c";
 
     // futexes
+    202 futex(address: u64, operation: i32, value: u32, timeout: u64, address2: u64, value3: u32) =>
+       crate::futex::calls::futex, partial "requeueing to a futex with an owner; owners inherit no priority",
+       "futex(2)", "futex/wait_wake.c";
+    273 set_robust_list(head: u64, length: u64) => crate::futex::calls::set_robust_list,
+       full, "set_robust_list(2)", "futex/robust.c";
+    274 get_robust_list(tid: i32, head: UserPtr<u64>, length: UserPtr<u64>) => crate::futex::calls::get_robust_list,
+       full, "get_robust_list(2)", "futex/robust.c";
+    449 futex_waitv(waiters: UserPtr<FutexWaiter>, count: u32, flags: u32, timeout: u64, clock: i32) =>
+       crate::futex::calls::futex_waitv, full, "futex_waitv(2)", "futex/waitv.c";
 
     // scheduling
 

@@ -5,4 +5,4 @@ use crate::process::Process;
 use crate::table::Id;
 
 /// `ITIMER_REAL` of a process has expired.
-pub fn expired(_kernel: &mut Kernel, _process: Id<Process>) {}
+pub fn expired(_kernel: &mut Kernel, _chooser: &mut dyn crate::ports::Chooser, _process: Id<Process>) {}
