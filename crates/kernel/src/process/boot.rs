@@ -146,7 +146,9 @@ fn make_first(kernel: &mut Kernel, init: Id<Process>, credentials: Id<Credential
 
     let root = kernel.root_node();
     let fs_context = kernel.make_context(root, root, 0o022);
-    let fd_table = kernel.fd_tables.insert(FdTable { references: 1, ..FdTable::default() });
+    let mut fd_table = FdTable::default();
+    fd_table.references = 1;
+    let fd_table = kernel.fd_tables.insert(fd_table);
     super::credentials::retain(kernel, credentials);
     let thread = kernel.threads.insert(Thread {
         tid: pid,

@@ -9,7 +9,7 @@ use crate::fs;
 use crate::mm::{self, AddressSpace};
 use crate::process::pids::PID_MAX;
 use crate::sched::Policy;
-use crate::signal::{PendingSignals, SignalActions, SignalState};
+use crate::signal::{PendingSignals, SignalState};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::user::UserPtr;
@@ -250,7 +250,7 @@ fn make_process(call: &mut Call, plan: &Plan, pid: i32, space: Id<AddressSpace>)
         kernel.actions[actions].references += 1;
         actions
     } else {
-        let mut copy = SignalActions { references: 1, ..kernel.actions[actions].clone() };
+        let mut copy = kernel.actions[actions].copy();
         if plan.has(CLONE_CLEAR_SIGHAND) {
             copy.reset_handlers();
         }

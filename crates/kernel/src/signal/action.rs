@@ -18,6 +18,11 @@ impl Default for SignalActions {
 }
 
 impl SignalActions {
+    /// The same dispositions for one process alone.
+    pub(crate) fn copy(&self) -> SignalActions {
+        SignalActions { actions: self.actions.clone(), references: 1 }
+    }
+
     /// The action for a signal (1 to 64).
     #[inline]
     pub fn get(&self, signal: i32) -> SigAction {

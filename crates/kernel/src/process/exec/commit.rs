@@ -7,7 +7,6 @@ use crate::event::Event;
 use crate::fs;
 use crate::mm;
 use crate::process::{Credentials, Image, credentials, exit, image};
-use crate::signal::SignalActions;
 use abi::resource::CAP_FULL;
 use abi::signal::{SIGCHLD, SS_DISABLE, SigStack};
 use abi::stat::{S_ISGID, S_ISUID, S_IXGRP};
@@ -114,7 +113,7 @@ fn unshare_actions(call: &mut Call) {
     let process = call.process_id();
     let actions = call.kernel.processes[process].actions;
     let own = if call.kernel.actions[actions].references > 1 {
-        let copy = SignalActions { references: 1, ..call.kernel.actions[actions].clone() };
+        let copy = call.kernel.actions[actions].copy();
         call.kernel.actions[actions].references -= 1;
         let copy = call.kernel.actions.insert(copy);
         call.kernel.processes[process].actions = copy;
