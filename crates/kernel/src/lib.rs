@@ -19,6 +19,8 @@ pub mod sched;
 pub mod signal;
 pub mod syscalls;
 pub mod table;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod time;
 pub mod user;
 pub mod wait;

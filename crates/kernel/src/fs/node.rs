@@ -185,8 +185,11 @@ impl Kernel {
     /// Whether the node's name was removed (its own, not that of a directory above it).
     pub fn is_detached(&self, node: Id<Node>) -> bool {
         let candidate = &self.vfs.nodes[node];
-        candidate.parent.is_some() && !candidate.is_attached
-            || candidate.parent.is_none() && self.vfs.mounts[candidate.mount].root != Some(node)
+        let is_generated = matches!(self.vfs.inodes[candidate.inode].kind, InodeKind::Generated(_));
+        candidate.parent.is_some() && !candidate.is_attached && !is_generated
+            || candidate.parent.is_none()
+                && self.vfs.mounts[candidate.mount].root != Some(node)
+                && !matches!(self.vfs.inodes[candidate.inode].kind, InodeKind::Anonymous(_))
     }
 
     /// The path of a node as seen from `root`, chroot(2); `None` if it does not lie below it.

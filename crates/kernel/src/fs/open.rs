@@ -189,7 +189,7 @@ pub(super) fn new_inode(call: &mut Call, directory: Id<Node>, mode: u32, kind: I
     let gid = if inherits { parent.gid } else { subject.gid };
     if inherits && is_directory {
         mode |= S_ISGID;
-    } else if mode & S_ISGID != 0 && inherits && !subject.is_in_group(gid) && !subject.is_owner_of_all {
+    } else if mode & S_ISGID != 0 && inherits && !subject.is_in_group(gid) && !subject.keeps_set_id {
         mode &= !S_ISGID;
     }
     let uid = subject.uid;

@@ -180,3 +180,134 @@ fn device_index(kernel: &mut Kernel, device: u64) -> u64 {
 fn guest_number(index: u64, number: u64) -> u64 {
     number ^ index << HOST_NUMBER_BITS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::mount;
+    use crate::fs::stat;
+    use crate::kernel::Configuration;
+    use crate::testing::FakeHost;
+    use machine::{PagingScheme, PhysicalMemory};
+
+    fn kernel() -> Kernel {
+        let configuration = Configuration {
+            host_name: b"jar".to_vec(),
+            cpus: 1,
+            paging: PagingScheme::x86_64(),
+            real_start_ns: 5_000_000_000,
+            uid: 0,
+            gid: 0,
+            groups: Vec::new(),
+        };
+        Kernel::new(configuration, PhysicalMemory::new(1 << 20).unwrap())
+    }
+
+    fn booted(host: &mut FakeHost) -> Kernel {
+        let mut kernel = kernel();
+        mount::start(&mut kernel, host).unwrap();
+        kernel
+    }
+
+    fn names(kernel: &Kernel, directory: Id<Node>) -> Vec<String> {
+        let entries = &kernel.inode(directory).directory().unwrap().entries;
+        let present = entries.iter().filter(|(_, entry)| **entry != DirectoryEntry::Absent);
+        present.map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect()
+    }
+
+    #[test]
+    fn a_name_is_asked_of_the_host_once_whether_it_is_there_or_not() {
+        let mut host = FakeHost::new();
+        host.add_file("/there", b"text");
+        let mut kernel = booted(&mut host);
+        let root = kernel.root_node();
+        host.asked.clear();
+        let found = lookup(&mut kernel, &mut host, root, b"there").unwrap().unwrap();
+        assert_eq!(lookup(&mut kernel, &mut host, root, b"there").unwrap(), Some(found));
+        assert_eq!(lookup(&mut kernel, &mut host, root, b"missing").unwrap(), None);
+        assert_eq!(lookup(&mut kernel, &mut host, root, b"missing").unwrap(), None);
+        assert_eq!(host.asked, ["lstat /there", "lstat /missing"]);
+        assert_eq!(kernel.inode(found).size(), 4);
+        assert_eq!(kernel.inode(found).modified_ns, 2_000_000_000);
+        assert_eq!(kernel.path_of(found), b"/there");
+    }
+
+    #[test]
+    fn many_missing_names_make_the_directory_be_read_as_a_whole() {
+        let mut host = FakeHost::new();
+        host.add("/d", S_IFDIR | 0o755, b"");
+        host.add_file("/d/x", b"");
+        let mut kernel = booted(&mut host);
+        let root = kernel.root_node();
+        let directory = lookup(&mut kernel, &mut host, root, b"d").unwrap().unwrap();
+        host.asked.clear();
+        for number in 0..100 {
+            let name = format!("missing{number}");
+            assert_eq!(lookup(&mut kernel, &mut host, directory, name.as_bytes()).unwrap(), None);
+        }
+        assert_eq!(host.asked.len(), MISSES_BEFORE_READING_ALL + 1);
+        assert_eq!(names(&kernel, directory), ["x"]);
+    }
+
+    #[test]
+    fn hard_links_of_the_host_share_an_inode() {
+        let mut host = FakeHost::new();
+        host.add_file("/one", b"text");
+        host.add_hard_link("/one", "/two");
+        let mut kernel = booted(&mut host);
+        let root = kernel.root_node();
+        let one = lookup(&mut kernel, &mut host, root, b"one").unwrap().unwrap();
+        let two = lookup(&mut kernel, &mut host, root, b"two").unwrap().unwrap();
+        assert_ne!(one, two);
+        assert_eq!(kernel.vfs.nodes[one].inode, kernel.vfs.nodes[two].inode);
+    }
+
+    #[test]
+    fn a_removed_name_stays_removed_though_the_host_has_it() {
+        let mut host = FakeHost::new();
+        host.add("/d", S_IFDIR | 0o755, b"");
+        host.add_file("/d/a", b"");
+        host.add_file("/d/b", b"");
+        let mut kernel = booted(&mut host);
+        let root = kernel.root_node();
+        let directory = lookup(&mut kernel, &mut host, root, b"d").unwrap().unwrap();
+        let gone = lookup(&mut kernel, &mut host, directory, b"a").unwrap().unwrap();
+        kernel.detach_node(gone);
+        assert_eq!(lookup(&mut kernel, &mut host, directory, b"a").unwrap(), None);
+        complete(&mut kernel, &mut host, directory).unwrap();
+        assert_eq!(names(&kernel, directory), ["b"]);
+        assert_eq!(lookup(&mut kernel, &mut host, directory, b"a").unwrap(), None);
+    }
+
+    #[test]
+    fn a_detached_node_lives_as_long_as_it_is_held() {
+        let mut host = FakeHost::new();
+        host.add_file("/f", b"text");
+        let mut kernel = booted(&mut host);
+        let root = kernel.root_node();
+        let (nodes, inodes) = (kernel.vfs.nodes.len(), kernel.vfs.inodes.len());
+        let node = lookup(&mut kernel, &mut host, root, b"f").unwrap().unwrap();
+        kernel.hold_node(node);
+        kernel.inode_mut(node).links = 0;
+        kernel.detach_node(node);
+        assert_eq!(kernel.path_of(node), b"/f (deleted)");
+        kernel.release_node(node);
+        assert_eq!((kernel.vfs.nodes.len(), kernel.vfs.inodes.len()), (nodes, inodes));
+    }
+
+    #[test]
+    fn tmp_shows_the_host_s_files_as_its_own_file_system() {
+        let mut host = FakeHost::new();
+        host.add_file("/tmp/program", b"text");
+        let mut kernel = booted(&mut host);
+        let root = kernel.root_node();
+        let below = lookup(&mut kernel, &mut host, root, b"tmp").unwrap().unwrap();
+        let mount = kernel.vfs.nodes[below].mounted.unwrap();
+        let tmp = kernel.vfs.mounts[mount].root.unwrap();
+        let program = lookup(&mut kernel, &mut host, tmp, b"program").unwrap().unwrap();
+        assert_eq!(kernel.path_of(program), b"/tmp/program");
+        assert_eq!(stat::of_file_system(&kernel, mount).kind, abi::stat::TMPFS_MAGIC);
+        let text = String::from_utf8(kernel.mounts_text(root)).unwrap();
+        assert!(text.starts_with("/dev/root / ext4 rw,noatime 0 0\ntmpfs /tmp tmpfs "), "{text}");
+    }
+}

@@ -3,7 +3,9 @@
 use super::inode::Inode;
 use crate::entry::Call;
 use crate::table::Id;
-use abi::resource::{CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_MKNOD, CAP_SYS_ADMIN, CAP_SYS_CHROOT};
+use abi::resource::{
+    CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SYS_ADMIN, CAP_SYS_CHROOT,
+};
 use abi::stat::{S_ISVTX, S_IXGRP};
 use abi::{Errno, Error};
 
@@ -25,8 +27,12 @@ pub struct Subject<'a> {
     pub groups: &'a [u32],
     /// CAP_DAC_OVERRIDE.
     pub overrides: bool,
+    /// CAP_DAC_READ_SEARCH.
+    pub searches: bool,
     /// CAP_FOWNER.
     pub is_owner_of_all: bool,
+    /// CAP_FSETID.
+    pub keeps_set_id: bool,
     /// CAP_CHOWN.
     pub changes_owners: bool,
     /// CAP_MKNOD.
@@ -62,6 +68,9 @@ impl Subject<'_> {
         if self.overrides && (inode.is_directory() || wanted & EXECUTE == 0 || mode & 0o111 != 0) {
             return Ok(());
         }
+        if self.searches && (wanted == READ || inode.is_directory() && wanted & WRITE == 0) {
+            return Ok(());
+        }
         Err(match wanted {
             EXECUTE if inode.is_directory() => Errno::EACCES.because("a directory of the path may not be searched"),
             EXECUTE => Errno::EACCES.because("the file may not be executed"),
@@ -89,7 +98,7 @@ impl Subject<'_> {
 
     /// The mode that chmod(2) leaves: without set-group-id for who is not in the file's group.
     pub fn mode_after_chmod(&self, inode: &Inode, mode: u32) -> u32 {
-        if mode & abi::stat::S_ISGID != 0 && !self.is_in_group(inode.gid) && !self.is_owner_of_all {
+        if mode & abi::stat::S_ISGID != 0 && !self.is_in_group(inode.gid) && !self.keeps_set_id {
             mode & !abi::stat::S_ISGID
         } else {
             mode
@@ -100,23 +109,35 @@ impl Subject<'_> {
 impl Call<'_> {
     /// In whose name the calling thread uses files.
     pub fn subject(&self) -> Subject<'_> {
-        let own = self.credentials();
+        let credentials = self.credentials();
+        let has = |capability| credentials.has_capability(capability);
         Subject {
-            uid: own.fsuid,
-            gid: own.fsgid,
-            groups: &own.groups,
-            overrides: own.has_capability(CAP_DAC_OVERRIDE),
-            is_owner_of_all: own.has_capability(CAP_FOWNER),
-            changes_owners: own.has_capability(CAP_CHOWN),
-            makes_devices: own.has_capability(CAP_MKNOD),
-            changes_root: own.has_capability(CAP_SYS_CHROOT),
-            is_administrator: own.has_capability(CAP_SYS_ADMIN),
+            uid: credentials.fsuid,
+            gid: credentials.fsgid,
+            groups: &credentials.groups,
+            overrides: has(CAP_DAC_OVERRIDE),
+            searches: has(CAP_DAC_READ_SEARCH),
+            is_owner_of_all: has(CAP_FOWNER),
+            keeps_set_id: has(CAP_FSETID),
+            changes_owners: has(CAP_CHOWN),
+            makes_devices: has(CAP_MKNOD),
+            changes_root: has(CAP_SYS_CHROOT),
+            is_administrator: has(CAP_SYS_ADMIN),
         }
     }
 
-    /// The real user and groups of the calling thread, access(2): root's real user overrides checks, others do not.
+    /// The real user and group of the calling thread, access(2): a real user that is root has what capabilities may be
+    /// put into effect, any other none.
     pub fn real_subject(&self) -> Subject<'_> {
-        self.subject()
+        let credentials = self.credentials();
+        let may = |capability: u32| credentials.uid == 0 && credentials.permitted & 1 << capability != 0;
+        Subject {
+            uid: credentials.uid,
+            gid: credentials.gid,
+            overrides: may(CAP_DAC_OVERRIDE),
+            searches: may(CAP_DAC_READ_SEARCH),
+            ..self.subject()
+        }
     }
 
     /// Whether the calling thread may do `wanted` with an inode.

@@ -1,0 +1,166 @@
+//! What unit tests share: a small world outside, kept in memory.
+
+use crate::ports::{Chooser, HostEntry, HostMetadata, Input, Outside, Stream, StreamKind};
+use crate::process::Thread;
+use crate::table::Id;
+use abi::Errno;
+use abi::stat::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A host in memory: files by path, what was written to its streams, and what its input will give.
+#[derive(Debug, Default)]
+pub(crate) struct FakeHost {
+    files: BTreeMap<Vec<u8>, (HostMetadata, Vec<u8>)>,
+    /// What came on standard output and error.
+    pub(crate) output: Vec<u8>,
+    /// What standard input still gives.
+    pub(crate) input: VecDeque<u8>,
+    /// Every question asked about a file, for tests that count them.
+    pub(crate) asked: Vec<String>,
+    next_inode: u64,
+}
+
+impl FakeHost {
+    /// A host with nothing but a root directory and `/tmp`.
+    pub(crate) fn new() -> FakeHost {
+        let mut host = FakeHost { next_inode: 2, ..FakeHost::default() };
+        host.add("/", S_IFDIR | 0o755, b"");
+        host.add("/tmp", S_IFDIR | 0o1777, b"");
+        host
+    }
+
+    /// Adds a file, directory or link (whose contents are its target); its inode number.
+    pub(crate) fn add(&mut self, path: &str, mode: u32, contents: &[u8]) -> u64 {
+        let inode = self.next_inode;
+        self.next_inode += 1;
+        let is_directory = mode & S_IFMT == S_IFDIR;
+        let metadata = HostMetadata {
+            device: 7,
+            inode,
+            mode,
+            links: if is_directory { 2 } else { 1 },
+            uid: 0,
+            gid: 0,
+            special_device: 0,
+            size: if is_directory { 4096 } else { contents.len() as u64 },
+            block_size: 4096,
+            blocks: contents.len().div_ceil(4096) as u64 * 8,
+            accessed_ns: 1_000_000_000,
+            modified_ns: 2_000_000_000,
+            changed_ns: 3_000_000_000,
+        };
+        self.files.insert(path.as_bytes().to_vec(), (metadata, contents.to_vec()));
+        inode
+    }
+
+    /// Adds a regular file.
+    pub(crate) fn add_file(&mut self, path: &str, contents: &[u8]) -> u64 {
+        self.add(path, S_IFREG | 0o644, contents)
+    }
+
+    /// Adds a symbolic link.
+    pub(crate) fn add_link(&mut self, path: &str, target: &str) -> u64 {
+        self.add(path, S_IFLNK | 0o777, target.as_bytes())
+    }
+
+    /// Gives a file another name.
+    pub(crate) fn add_hard_link(&mut self, old: &str, new: &str) {
+        let (metadata, contents) = self.files.get_mut(old.as_bytes()).expect("the file exists");
+        metadata.links += 1;
+        let file = (metadata.clone(), contents.clone());
+        self.files.insert(new.as_bytes().to_vec(), file);
+    }
+
+    fn ask(&mut self, what: &str, path: &[u8]) {
+        self.asked.push(format!("{what} {}", String::from_utf8_lossy(path)));
+    }
+
+    fn find(&self, path: &[u8]) -> Result<&(HostMetadata, Vec<u8>), Errno> {
+        self.files.get(path).ok_or(Errno::ENOENT)
+    }
+}
+
+impl Outside for FakeHost {
+    fn metadata(&mut self, path: &[u8]) -> Result<HostMetadata, Errno> {
+        self.ask("lstat", path);
+        self.find(path).map(|(metadata, _)| metadata.clone())
+    }
+
+    fn read_directory(&mut self, path: &[u8]) -> Result<Vec<HostEntry>, Errno> {
+        self.ask("list", path);
+        self.find(path)?;
+        let prefix = if path == b"/" { path.to_vec() } else { [path, b"/"].concat() };
+        let entries = self.files.iter().filter_map(|(path, (metadata, _))| {
+            let name = path.strip_prefix(prefix.as_slice())?;
+            let is_entry = !name.is_empty() && !name.contains(&b'/');
+            is_entry.then(|| HostEntry { name: name.to_vec(), inode: metadata.inode, kind: metadata.mode & S_IFMT })
+        });
+        Ok(entries.collect())
+    }
+
+    fn read_link(&mut self, path: &[u8]) -> Result<Vec<u8>, Errno> {
+        self.find(path).map(|(_, target)| target.clone())
+    }
+
+    fn read_file(&mut self, path: &[u8], offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        self.ask("read", path);
+        let (_, contents) = self.find(path)?;
+        let rest = contents.get(offset as usize..).unwrap_or(&[]);
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    fn stream(&mut self, _stream: Stream) -> StreamKind {
+        StreamKind::Pipe
+    }
+
+    fn stream_metadata(&mut self, _stream: Stream) -> Result<HostMetadata, Errno> {
+        Err(Errno::EBADF)
+    }
+
+    fn read_input(&mut self, limit: usize) -> Input {
+        let count = self.input.len().min(limit);
+        match count {
+            0 => Input::End,
+            _ => Input::Bytes(self.input.drain(..count).collect()),
+        }
+    }
+
+    fn write_output(&mut self, _stream: Stream, bytes: &[u8]) -> Result<usize, Errno> {
+        self.output.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn seek_output(&mut self, _stream: Stream, _offset: i64, _whence: i32) -> Result<u64, Errno> {
+        Err(Errno::ESPIPE)
+    }
+
+    fn window_size(&mut self) -> Option<(u16, u16)> {
+        None
+    }
+}
+
+/// Decides the first of everything; its random bytes count up.
+#[derive(Debug, Default)]
+pub(crate) struct FirstChoice {
+    random: u8,
+}
+
+impl Chooser for FirstChoice {
+    fn next_thread(&mut self, _queue: &VecDeque<Id<Thread>>) -> usize {
+        0
+    }
+    fn slice(&mut self) -> u64 {
+        1000
+    }
+    fn signal_receiver(&mut self, _candidates: &[Id<Thread>]) -> usize {
+        0
+    }
+    fn random(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            *byte = self.random;
+            self.random = self.random.wrapping_add(1);
+        }
+    }
+}
