@@ -5,26 +5,48 @@ use kernel::event::Record;
 use kernel::process::Thread;
 use kernel::table::Id;
 
-/// Reads a run while it goes on.
+/// Reads a run while it goes on. `()` reads nothing and costs nothing; a pair is two readers, an `Option` perhaps one.
 pub trait Observer {
     /// Something happened. `kernel` is the state at the next trap, a little later than the record.
     fn record(&mut self, kernel: &Kernel, record: &Record);
 
     /// The thread is about to enter a system call; its registers say which. Its memory still is as the call finds it.
-    fn before_call(&mut self, _kernel: &Kernel, _thread: Id<Thread>) {}
+    fn before_call(&mut self, kernel: &Kernel, thread: Id<Thread>);
 }
 
-/// Several observers as one.
-impl Observer for Vec<Box<dyn Observer>> {
+impl Observer for () {
+    #[inline]
+    fn record(&mut self, _: &Kernel, _: &Record) {}
+    #[inline]
+    fn before_call(&mut self, _: &Kernel, _: Id<Thread>) {}
+}
+
+impl<T: Observer> Observer for Option<T> {
+    #[inline]
     fn record(&mut self, kernel: &Kernel, record: &Record) {
-        for observer in self {
+        if let Some(observer) = self {
             observer.record(kernel, record);
         }
     }
 
+    #[inline]
     fn before_call(&mut self, kernel: &Kernel, thread: Id<Thread>) {
-        for observer in self {
+        if let Some(observer) = self {
             observer.before_call(kernel, thread);
         }
+    }
+}
+
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    #[inline]
+    fn record(&mut self, kernel: &Kernel, record: &Record) {
+        self.0.record(kernel, record);
+        self.1.record(kernel, record);
+    }
+
+    #[inline]
+    fn before_call(&mut self, kernel: &Kernel, thread: Id<Thread>) {
+        self.0.before_call(kernel, thread);
+        self.1.before_call(kernel, thread);
     }
 }

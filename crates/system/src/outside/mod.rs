@@ -10,25 +10,53 @@ use files::Files;
 use kernel::Errno;
 use kernel::ports::{HostEntry, HostMetadata, Input, Outside, Stream, StreamKind};
 use rustix::io::Errno as HostErrno;
-use signals::Signals;
-use streams::Streams;
+use signals::{HostSignal, Signals};
+use std::time::Duration;
+use streams::{Streams, Typed};
+
+/// What the run loop asks of the world beyond the kernel's own port.
+pub trait Surroundings: Outside {
+    /// Whether somebody outside has sent a signal. Asked at every trap.
+    fn has_signals(&self) -> bool {
+        false
+    }
+    /// The signals that came since the last call.
+    fn take_signals(&mut self) -> Vec<HostSignal> {
+        Vec::new()
+    }
+    /// Whether standard input is a terminal.
+    fn has_terminal(&self) -> bool {
+        false
+    }
+    /// Whether the guest has begun to read the terminal, so that keys reach nobody else.
+    fn is_interactive(&self) -> bool {
+        false
+    }
+    /// What was typed, waiting at most for `patience`, without limit if `None`.
+    fn read_terminal(&mut self, _patience: Option<Duration>) -> Typed {
+        Typed::HungUp
+    }
+    /// The terminal is gone: it is not asked any more.
+    fn forget_terminal(&mut self) {}
+    /// Stops belljar itself until somebody continues it, as Ctrl-Z stops other programs.
+    fn suspend(&mut self) {}
+}
 
 /// The host that belljar runs on.
 #[derive(Debug)]
 pub struct Host {
     files: Files,
     streams: Streams,
+    signals: Signals,
+    has_terminal: bool,
 }
 
 impl Host {
     /// The host's files and the streams that belljar was started with. A wait for input ends when one of `signals` comes.
     pub fn new(signals: Signals) -> Host {
-        Host { files: Files::default(), streams: Streams::new(signals) }
-    }
-
-    /// The standard streams.
-    pub fn streams(&mut self) -> &mut Streams {
-        &mut self.streams
+        let streams = Streams::new(signals.clone());
+        let has_terminal = streams.kind(Stream::Input) == StreamKind::Terminal;
+        Host { files: Files::default(), streams, signals, has_terminal }
     }
 }
 
@@ -71,6 +99,39 @@ impl Outside for Host {
 
     fn window_size(&mut self) -> Option<(u16, u16)> {
         terminal::window_size()
+    }
+}
+
+impl Surroundings for Host {
+    #[inline]
+    fn has_signals(&self) -> bool {
+        self.signals.any()
+    }
+
+    fn take_signals(&mut self) -> Vec<HostSignal> {
+        self.signals.take()
+    }
+
+    fn has_terminal(&self) -> bool {
+        self.has_terminal
+    }
+
+    fn is_interactive(&self) -> bool {
+        self.has_terminal && terminal::is_raw()
+    }
+
+    fn read_terminal(&mut self, patience: Option<Duration>) -> Typed {
+        self.streams.read_terminal(patience)
+    }
+
+    fn forget_terminal(&mut self) {
+        self.has_terminal = false;
+    }
+
+    fn suspend(&mut self) {
+        terminal::restore();
+        // SIGSTOP cannot be caught: when this returns, somebody has sent SIGCONT.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
     }
 }
 

@@ -1,0 +1,72 @@
+//! The command line.
+
+use crate::size;
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Runs unmodified multi-process Linux programs on a kernel of its own, inside one ordinary unprivileged process.
+#[derive(Parser, Debug)]
+#[command(name = "belljar", version, disable_help_subcommand = true)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run a program with everything it starts; the exit status is the program's
+    Run(RunOptions),
+    /// Show which system calls are supported, and how far
+    Syscalls {
+        /// As the page docs/syscalls.md
+        #[arg(long)]
+        markdown: bool,
+    },
+}
+
+/// Options of `belljar run`.
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Exit status: the program's; 128+N if signal N killed it; 120 the program hangs; 124 the time limit \
+passed; 125 belljar itself failed; 126 the program cannot be executed; 127 it was not found.")]
+pub struct RunOptions {
+    /// What decides whatever Linux leaves open: turns on the processor, random bytes
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Memory of the machine; the host's is used only as far as it is touched
+    #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = size::parse_memory)]
+    pub memory: u64,
+    /// Set a variable of the environment, or pass on the host's
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<OsString>,
+    /// Working directory
+    #[arg(long, value_name = "DIR")]
+    pub cwd: Option<PathBuf>,
+    /// Let changes under DIR reach the host; all others stay in the jar
+    #[arg(long, value_name = "DIR")]
+    pub write: Vec<PathBuf>,
+    /// Stop after so much virtual time
+    #[arg(long, value_name = "DURATION", value_parser = size::parse_duration)]
+    pub time_limit: Option<u64>,
+    /// Show every system call, on standard error or in FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub strace: Option<PathBuf>,
+    /// Give an account at the end, on standard error or in FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub stats: Option<PathBuf>,
+    /// Processors that the programs see (one thread runs at a time, whatever this says)
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub cpus: u32,
+    /// Name of the machine
+    #[arg(long, value_name = "NAME", default_value = "belljar")]
+    pub hostname: OsString,
+    /// When the run begins, in seconds since 1970, or `now`; otherwise the last second of this day, so that the runs of a
+    /// day are alike
+    #[arg(long, value_name = "DATE")]
+    pub date: Option<String>,
+    /// The program, looked for as a shell does, and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+    pub program: Vec<OsString>,
+}

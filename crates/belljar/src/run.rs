@@ -1,0 +1,259 @@
+//! `belljar run`: options to a run, and its end to an exit status.
+
+use crate::failure::Failure;
+use crate::options::RunOptions;
+use crate::program::{self, Program};
+use crate::size;
+use lab::hang;
+use lab::statistics::{Statistics, Summary};
+use lab::strace::Strace;
+use lab::text;
+use machine::Processor;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use system::boot::{self, BootError, INHERITED, Setup};
+use system::choice::RoundRobin;
+use system::outside::signals::Signals;
+use system::outside::{Host, terminal};
+use system::run::{Stop, System};
+
+/// Exit status: the program hangs.
+pub const HANG: u8 = 120;
+/// Exit status: the time limit passed.
+pub const TIME_LIMIT: u8 = 124;
+
+type Readers = (Option<Strace>, Option<Statistics>);
+
+/// Runs what the options say, connected to this process's standard streams, and gives the exit status.
+///
+/// # Errors
+/// If it cannot begin.
+pub fn run(options: &RunOptions) -> Result<u8, Failure> {
+    let setup = setup(options)?;
+    let readers = (strace(options)?, options.stats.as_ref().map(|_| Statistics::default()));
+    let account_to = options.stats.as_deref().map(writer).transpose()?;
+    let signals = Signals::listen().map_err(|error| Failure::own(&format!("cannot listen to signals: {error}")))?;
+    let processor = processor(options.cpus)?;
+    let begin = Instant::now();
+    let mut system = boot::boot(&setup, processor, RoundRobin::new(options.seed), Host::new(signals), readers)
+        .map_err(|error| boot_failure(error, &setup))?;
+    let stop = system.run();
+    terminal::restore();
+    let status = exit_status(&stop);
+    if stop == Stop::Hang {
+        eprint!("belljar: {}", hang::explain(&system.kernel));
+    }
+    if let (Some(statistics), Some(mut out)) = (&system.observer.1, account_to) {
+        let summary = Summary {
+            ending: ending(&setup, &stop),
+            hash: system.journal.hash(),
+            records: system.journal.records(),
+            account: &system.account,
+            wall: begin.elapsed(),
+            seed: options.seed,
+        };
+        let account = statistics.render(&system.kernel, &summary);
+        out.write_all(account.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(|error| Failure::own(&format!("cannot write the account: {error}")))?;
+    }
+    if stop == Stop::TimeLimit {
+        eprintln!("belljar: the time limit of {} passed", text::duration(setup.time_limit_ns.unwrap_or(0)));
+    }
+    finish(system);
+    Ok(status)
+}
+
+/// The machine goes with the process; taking it apart piece by piece would only cost time.
+fn finish<P: Processor>(system: System<P, RoundRobin, Host, Readers>) {
+    std::mem::forget(system);
+}
+
+fn processor(cpus: u32) -> Result<impl Processor, Failure> {
+    x86::step::Stepper::new(cpus)
+        .map_err(|error| Failure::own(&format!("the host gives no memory for translated code: {error}")))
+}
+
+/// The options, completed from the host.
+///
+/// # Errors
+/// If they make no sense, or the program cannot be found.
+pub fn setup(options: &RunOptions) -> Result<Setup, Failure> {
+    let here = std::env::current_dir()
+        .map_err(|error| Failure::own(&format!("the working directory cannot be found: {error}")))?;
+    let directory = match &options.cwd {
+        Some(directory) => existing_directory("--cwd", &here.join(directory))?,
+        None => here.clone(),
+    };
+    let environment = environment(&options.env, &directory)?;
+    let path = environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
+    let Some((name, arguments)) = options.program.split_first() else {
+        return Err(Failure::own("no program is given; write for example: belljar run -- ls"));
+    };
+    let Program { path, arguments: mut all } = program::find(name, path, &directory)?;
+    all.extend(arguments.iter().map(|argument| argument.as_bytes().to_vec()));
+    let writable = options
+        .write
+        .iter()
+        .map(|place| Ok(existing_directory("--write", &here.join(place))?.into_os_string().into_vec()))
+        .collect::<Result<_, Failure>>()?;
+    let mut groups: Vec<u32> =
+        rustix::process::getgroups().unwrap_or_default().into_iter().map(|group| group.as_raw()).collect();
+    groups.sort_unstable();
+    Ok(Setup {
+        program: path,
+        arguments: all,
+        environment: environment
+            .into_iter()
+            .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
+            .collect(),
+        directory: directory.into_os_string().into_vec(),
+        memory_bytes: options.memory,
+        cpus: options.cpus,
+        host_name: options.hostname.as_bytes().to_vec(),
+        start_ns: start(options.date.as_deref())?,
+        time_limit_ns: options.time_limit,
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+        groups,
+        writable,
+    })
+}
+
+/// The absolute path of a directory without symbolic links.
+fn existing_directory(option: &str, path: &Path) -> Result<PathBuf, Failure> {
+    let path = path.canonicalize().map_err(|error| Failure::own(&format!("{option} {}: {error}", path.display())))?;
+    if !path.is_dir() {
+        return Err(Failure::own(&format!("{option} {}: is not a directory", path.display())));
+    }
+    Ok(path)
+}
+
+/// The guest's environment: a fixed set of the host's variables, the working directory, and what `--env` says.
+fn environment(added: &[OsString], directory: &Path) -> Result<BTreeMap<OsString, OsString>, Failure> {
+    let mut environment = BTreeMap::new();
+    for name in INHERITED {
+        if let Some(value) = std::env::var_os(name) {
+            environment.insert(OsString::from(name), value);
+        }
+    }
+    environment.insert("PWD".into(), directory.into());
+    for entry in added {
+        let bytes = entry.as_bytes();
+        match bytes.iter().position(|byte| *byte == b'=') {
+            Some(0) => {
+                return Err(Failure::own(&format!("--env {}: the name of the variable is empty", entry.display())));
+            }
+            Some(at) => {
+                let (name, value) = (OsStr::from_bytes(&bytes[..at]), OsStr::from_bytes(&bytes[at + 1..]));
+                environment.insert(name.to_os_string(), value.to_os_string());
+            }
+            None => match std::env::var_os(entry) {
+                Some(value) => _ = environment.insert(entry.clone(), value),
+                None => {
+                    return Err(Failure::own(&format!(
+                        "--env {0}: the host has no such variable; write --env {0}=VALUE",
+                        entry.display()
+                    )));
+                }
+            },
+        }
+    }
+    Ok(environment)
+}
+
+/// Nanoseconds since 1970 at which the guest's clock starts.
+fn start(date: Option<&str>) -> Result<u64, Failure> {
+    const DAY_NS: u64 = 86_400_000_000_000;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let now = u64::try_from(now).unwrap_or(0);
+    match date {
+        None => Ok(now - now % DAY_NS + DAY_NS - 1_000_000_000),
+        Some("now") => Ok(now),
+        Some(text) => size::parse_date(text).map_err(|what| Failure::own(&format!("--date: {what}"))),
+    }
+}
+
+fn strace(options: &RunOptions) -> Result<Option<Strace>, Failure> {
+    options.strace.as_deref().map(|path| writer(path).map(Strace::new)).transpose()
+}
+
+/// Where `--strace` or `--stats` write: a file, or standard error for `-`.
+fn writer(path: &Path) -> Result<Box<dyn Write>, Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(std::io::stderr()));
+    }
+    let file = File::create(path).map_err(|error| Failure::own(&format!("cannot write {}: {error}", path.display())))?;
+    Ok(Box::new(BufWriter::new(file)))
+}
+
+fn boot_failure(error: BootError, setup: &Setup) -> Failure {
+    let program = text::printable(&setup.program);
+    match error {
+        BootError::Memory(error) => Failure::own(&format!(
+            "the host gives no {} of memory: {error}\nhelp: choose less with --memory",
+            text::size(setup.memory_bytes)
+        )),
+        BootError::Execute(error) if error.errno == kernel::Errno::ENOENT => {
+            Failure::not_found(&format!("{program}: {}", error.why))
+        }
+        BootError::Execute(error) => {
+            Failure::cannot_execute(&format!("{program}: {} ({})", error.why, error.errno.name()))
+        }
+    }
+}
+
+/// The exit status of the command for the end of a run.
+fn exit_status(stop: &Stop) -> u8 {
+    match stop {
+        Stop::Ended { status } if status & 0x7f == 0 => (status >> 8 & 0xff) as u8,
+        Stop::Ended { status } => 128 + (status & 0x7f) as u8,
+        Stop::Hang => HANG,
+        Stop::TimeLimit => TIME_LIMIT,
+        Stop::Terminated(signal) => 128 + signal.number() as u8,
+    }
+}
+
+fn ending(setup: &Setup, stop: &Stop) -> String {
+    let program = text::printable(text::base_name(&setup.program));
+    match stop {
+        Stop::Ended { status } => format!("{program} {}", text::ending(*status)),
+        Stop::Hang => format!("{program} hangs"),
+        Stop::TimeLimit => format!("{program} was stopped by the time limit"),
+        Stop::Terminated(signal) => format!("{program} was stopped by {}", text::signal(signal.number())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_status_is_the_program_s_or_its_signal_s() {
+        let ended = |status| exit_status(&Stop::Ended { status });
+        assert_eq!([ended(0), ended(0x300), ended(9), ended(0x8b)], [0, 3, 137, 139]);
+    }
+
+    #[test]
+    fn a_day_s_runs_start_at_the_same_time() {
+        assert_eq!(start(None).unwrap() % 86_400_000_000_000, 86_399_000_000_000);
+        assert_eq!(start(Some("5")).unwrap(), 5_000_000_000);
+        assert!(start(Some("soon")).is_err());
+    }
+
+    #[test]
+    fn the_environment_is_a_fixed_set_and_what_the_options_add() {
+        let added = ["A=b=c".into(), "EMPTY=".into()];
+        let environment = environment(&added, Path::new("/")).unwrap();
+        assert_eq!(environment[OsStr::new("A")], "b=c");
+        assert_eq!(environment[OsStr::new("EMPTY")], "");
+        assert_eq!(environment[OsStr::new("PWD")], "/");
+        assert!(!environment.contains_key(OsStr::new("CARGO_MANIFEST_DIR")));
+        assert!(super::environment(&["=x".into()], Path::new("/")).is_err());
+    }
+}
