@@ -21,6 +21,8 @@ use system::choice::RoundRobin;
 use system::outside::signals::Signals;
 use system::outside::{Host, terminal};
 use system::run::{Stop, System};
+use system::write_back::write_back;
+use x86::X86Processor;
 
 /// Exit status: the program hangs.
 pub const HANG: u8 = 120;
@@ -62,6 +64,10 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
             .and_then(|()| out.flush())
             .map_err(|error| Failure::own(&format!("cannot write the account: {error}")))?;
     }
+    for directory in &setup.writable {
+        write_back(&system.kernel, directory)
+            .map_err(|what| Failure::own(&format!("cannot write the changes back: {what}")))?;
+    }
     if stop == Stop::TimeLimit {
         eprintln!("belljar: the time limit of {} passed", text::duration(setup.time_limit_ns.unwrap_or(0)));
     }
@@ -75,7 +81,7 @@ fn finish<P: Processor>(system: System<P, RoundRobin, Host, Readers>) {
 }
 
 fn processor(cpus: u32) -> Result<impl Processor, Failure> {
-    x86::step::Stepper::new(cpus)
+    X86Processor::with_options(x86::Options { processors: cpus, ..x86::Options::default() })
         .map_err(|error| Failure::own(&format!("the host gives no memory for translated code: {error}")))
 }
 

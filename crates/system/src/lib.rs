@@ -13,3 +13,4 @@ pub mod keyboard;
 pub mod observer;
 pub mod outside;
 pub mod run;
+pub mod write_back;

@@ -9,6 +9,7 @@
 
 mod bytes;
 pub(crate) mod calls;
+pub mod changes;
 mod context;
 mod description;
 pub mod devfs;

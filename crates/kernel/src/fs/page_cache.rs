@@ -52,6 +52,11 @@ impl Pages {
         self.size
     }
 
+    /// Bytes from the start that the host's file has for pages that are not in memory.
+    pub fn host_length(&self) -> u64 {
+        self.host_length
+    }
+
     /// Whether the contents differ from the host's file.
     pub fn is_changed(&self) -> bool {
         self.is_changed
