@@ -29,8 +29,10 @@ pub enum Command {
 
 /// Options of `belljar run`.
 #[derive(Args, Debug, Clone)]
-#[command(after_help = "Exit status: the program's; 128+N if signal N killed it; 120 the program hangs; 124 the time limit \
-passed; 125 belljar itself failed; 126 the program cannot be executed; 127 it was not found.")]
+#[command(
+    after_help = "Exit status: the program's; 128+N if signal N killed it; 120 the program hangs; 124 the time limit \
+passed; 125 belljar itself failed; 126 the program cannot be executed; 127 it was not found."
+)]
 pub struct RunOptions {
     /// What decides whatever Linux leaves open: turns on the processor, random bytes
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -194,7 +194,8 @@ fn writer(path: &Path) -> Result<Box<dyn Write>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(std::io::stderr()));
     }
-    let file = File::create(path).map_err(|error| Failure::own(&format!("cannot write {}: {error}", path.display())))?;
+    let file =
+        File::create(path).map_err(|error| Failure::own(&format!("cannot write {}: {error}", path.display())))?;
     Ok(Box::new(BufWriter::new(file)))
 }
 

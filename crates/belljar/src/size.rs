@@ -111,12 +111,10 @@ mod tests {
 
     #[test]
     fn durations_have_units_and_are_not_zero() {
-        assert_eq!(["10", "10s", "1.5ms", "2h"].map(parse_duration), [
-            Ok(10_000_000_000),
-            Ok(10_000_000_000),
-            Ok(1_500_000),
-            Ok(7_200_000_000_000)
-        ]);
+        assert_eq!(
+            ["10", "10s", "1.5ms", "2h"].map(parse_duration),
+            [Ok(10_000_000_000), Ok(10_000_000_000), Ok(1_500_000), Ok(7_200_000_000_000)]
+        );
         assert!(["0", "x", "5 parsecs", ""].iter().all(|text| parse_duration(text).is_err()));
     }
 

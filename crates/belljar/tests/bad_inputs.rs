@@ -208,7 +208,8 @@ fn scripts_with_odd_interpreters_do_what_they_do_natively() {
     scratch.write_program("argument", "#!/bin/echo one two \nrest\n");
     scratch.write_program("none", "#!\necho run by the shell\n");
     scratch.write_program("text", "echo no first line\n");
-    let script = "for f in missing itself directory long argument none text; do ./$f a 2>&1 | head -2; echo $f: $?; done";
+    let script =
+        "for f in missing itself directory long argument none text; do ./$f a 2>&1 | head -2; echo $f: $?; done";
     if has(&["dash"]) {
         same(scratch.path(), &[], &["dash", "-c", script], b"");
     }

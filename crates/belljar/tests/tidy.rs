@@ -85,7 +85,8 @@ fn parts_of_the_lab_do_not_import_each_other() {
 #[test]
 fn the_kernel_knows_no_host() {
     // Host time, files, threads and hashing with a random key must not be named in the kernel.
-    let forbidden = ["std::time", "std::fs", "std::env", "std::thread", "std::process::", "HashMap", "HashSet", "rustix", "libc::"];
+    let forbidden =
+        ["std::time", "std::fs", "std::env", "std::thread", "std::process::", "HashMap", "HashSet", "rustix", "libc::"];
     for (path, text) in sources("rs").iter().filter(|(path, _)| path.starts_with("crates/kernel/src/")) {
         for (number, line) in text.lines().enumerate() {
             for name in forbidden {
@@ -101,7 +102,8 @@ fn unsafe_is_at_home() {
         let home = UNSAFE_HOMES.iter().any(|home| path.starts_with(home));
         let mut previous: Vec<&str> = Vec::new();
         for (number, line) in text.lines().enumerate() {
-            let words: Vec<&str> = code(line).split(|character: char| !character.is_alphanumeric() && character != '_').collect();
+            let words: Vec<&str> =
+                code(line).split(|character: char| !character.is_alphanumeric() && character != '_').collect();
             if words.contains(&"unsafe") && !path.ends_with("tests/tidy.rs") {
                 assert!(home, "{path}:{}: unsafe outside its homes", number + 1);
                 let opens_block = code(line).contains("unsafe {");

@@ -90,6 +90,8 @@ pub enum Input {
     Bytes(Vec<u8>),
     /// The end.
     End,
+    /// A signal of the host's came first. The run loop looks at it and wakes [`crate::WaitKey::HostStreams`].
+    Interrupted,
     /// It failed on the host.
     Failed(Errno),
 }
@@ -131,7 +133,8 @@ pub trait Outside {
     /// Writes to the host's standard output or error; waits until all is written.
     ///
     /// # Errors
-    /// The host's: `EPIPE` if nobody reads any more (belljar itself ignores SIGPIPE).
+    /// The host's: `EPIPE` if nobody reads any more (belljar itself ignores SIGPIPE), `EINTR` if a signal of the host's came
+    /// before anything was written (then as [`Input::Interrupted`]).
     fn write_output(&mut self, stream: Stream, bytes: &[u8]) -> Result<usize, Errno>;
     /// Sets the offset of standard output or error if it is a file: lseek(2).
     ///

@@ -42,6 +42,8 @@ pub enum WaitKey {
     FileLock(Id<crate::fs::Inode>),
     /// CLOCK_REALTIME was set, clock_settime(2).
     ClockSet,
+    /// The run loop has looked at a signal of the host's that interrupted the transfer on a standard stream.
+    HostStreams,
 }
 
 /// Kinds of keys whose queues are found by index.

@@ -9,7 +9,8 @@ use kernel::table::Id;
 
 /// A report about a machine in which no thread can run again.
 pub fn explain(kernel: &Kernel) -> String {
-    let mut report = format!("hang: no thread can run again, {} after the start\n", text::duration(kernel.clock.now().0));
+    let mut report =
+        format!("hang: no thread can run again, {} after the start\n", text::duration(kernel.clock.now().0));
     for (_, process) in kernel.processes.iter() {
         for thread in &process.threads {
             report.push_str(&party(kernel, process, *thread));

@@ -223,12 +223,7 @@ impl Statistics {
         let wall_ns = u64::try_from(summary.wall.as_nanos()).unwrap_or(u64::MAX);
         let rate = total.instructions as f64 * 1e3 / wall_ns.max(1) as f64;
         _ = writeln!(out, "belljar: {}", summary.ending);
-        _ = writeln!(
-            out,
-            "  time          {} virtual, {} wall",
-            text::duration(virtual_ns),
-            text::duration(wall_ns)
-        );
+        _ = writeln!(out, "  time          {} virtual, {} wall", text::duration(virtual_ns), text::duration(wall_ns));
         _ = writeln!(
             out,
             "  work          {}, {rate:.0} million a second; {}",
@@ -257,8 +252,19 @@ impl Statistics {
         people.sort_by_key(|(_, person)| person.pid);
         let mut table = vec![
             [
-                "process", "", "instructions", "calls", "zero", "file", "read", "copied", "reused", "accesses",
-                "TLB misses", "tables", "end",
+                "process",
+                "",
+                "instructions",
+                "calls",
+                "zero",
+                "file",
+                "read",
+                "copied",
+                "reused",
+                "accesses",
+                "TLB misses",
+                "tables",
+                "end",
             ]
             .map(str::to_string)
             .to_vec(),
@@ -276,7 +282,10 @@ impl Statistics {
             let rest = format!("{} more", people.len() - PROCESSES_SHOWN);
             table.push(row("...", &rest, faults, sum, ""));
         }
-        _ = writeln!(out, "\nprocesses (page faults: filled with zeroes, from file pages in memory, read from the host, copied on");
+        _ = writeln!(
+            out,
+            "\nprocesses (page faults: filled with zeroes, from file pages in memory, read from the host, copied on"
+        );
         _ = writeln!(out, "write, already private; tables: page-table memory at most)");
         out.push_str(&columns(&table, &[1, 12]));
     }

@@ -89,9 +89,15 @@ mod tests {
     #[test]
     fn numbers_sizes_and_times_are_readable() {
         assert_eq!([0, 999, 1000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([count(1, "process"), count(2, "process"), count(0, "page")], ["1 process", "2 processes", "0 pages"]);
+        assert_eq!(
+            [count(1, "process"), count(2, "process"), count(0, "page")],
+            ["1 process", "2 processes", "0 pages"]
+        );
         assert_eq!([1023, 1024, 1536, 4 << 30].map(size), ["1023 B", "1.0 KiB", "1.5 KiB", "4.0 GiB"]);
         assert_eq!([7, 1500, 12_345_000, 3_204_000_000].map(duration), ["7 ns", "1.500 us", "12.345 ms", "3.204 s"]);
-        assert_eq!([ending(0x100), ending(11), ending(0x8b)], ["exited with 1", "killed by SIGSEGV", "killed by SIGSEGV"]);
+        assert_eq!(
+            [ending(0x100), ending(11), ending(0x8b)],
+            ["exited with 1", "killed by SIGSEGV", "killed by SIGSEGV"]
+        );
     }
 }

@@ -1,6 +1,5 @@
 //! What each process used, counted by the run loop: the kernel does not know of TLBs.
 
-
 use kernel::process::Process;
 use kernel::table::Id;
 
@@ -70,4 +69,3 @@ impl Account {
         total
     }
 }
-

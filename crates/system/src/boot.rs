@@ -1,8 +1,8 @@
 //! From options to a machine that is about to run its first program.
 
+use crate::observer::Observer;
 use crate::outside::Surroundings;
 use crate::run::System;
-use crate::observer::Observer;
 use kernel::clock::Instant;
 use kernel::entry::Call;
 use kernel::ports::Chooser;

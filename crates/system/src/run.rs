@@ -15,7 +15,7 @@ use crate::observer::Observer;
 use crate::outside::Surroundings;
 use crate::outside::signals::HostSignal;
 use crate::outside::streams::Typed;
-use kernel::Kernel;
+use abi::signal::SigInfo;
 use kernel::clock::Instant;
 use kernel::entry::{self, Call, Ready};
 use kernel::event::{Event, Record};
@@ -24,7 +24,7 @@ use kernel::ports::Chooser;
 use kernel::process::{Process, Thread};
 use kernel::signal;
 use kernel::table::Id;
-use abi::signal::SigInfo;
+use kernel::{Kernel, WaitKey};
 use machine::{Exception, Gpr, PageFault, Processor, Registers, Slice, Space, Trap};
 use std::time::Duration;
 
@@ -189,7 +189,8 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
             );
             used.accesses += space.tlb.accesses - counted.0;
             used.misses += space.tlb.misses - counted.1;
-            used.table_frames = used.table_frames.max(space.table.table_frames().iter().map(|count| u64::from(*count)).sum());
+            used.table_frames =
+                used.table_frames.max(space.table.table_frames().iter().map(|count| u64::from(*count)).sum());
             used.instructions += exit.instructions;
             self.kernel.threads[thread].instructions += exit.instructions;
             self.kernel.clock.advance(exit.instructions);
@@ -372,6 +373,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                 HostSignal::Interrupt | HostSignal::Quit | HostSignal::Continue => self.signal_foreground(signal),
             }
         }
+        self.kernel.wake(WaitKey::HostStreams);
         None
     }
 

@@ -273,4 +273,3 @@ fn set_times(place: &Path, attributes: &Attributes) -> io::Result<()> {
     rustix::fs::utimensat(CWD, place, &times, AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(())
 }
-

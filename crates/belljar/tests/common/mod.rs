@@ -159,7 +159,8 @@ pub fn same(directory: &Path, options: &[&str], arguments: &[&str], input: &[u8]
 /// Every file under a directory with its size, mode and time of change.
 pub fn listing(directory: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
-    let mut entries: Vec<_> = std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
+    let mut entries: Vec<_> =
+        std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
     entries.sort();
     let mut out = String::new();
     for path in entries {

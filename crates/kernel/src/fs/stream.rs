@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::ports::{Input, Stream, StreamKind};
 use crate::table::Id;
 use crate::user::UserBuffer;
+use crate::wait::WaitKey;
 use abi::fcntl::{O_APPEND, O_LARGEFILE, O_RDONLY, O_WRONLY};
 use abi::{Errno, Error};
 
@@ -64,6 +65,7 @@ pub fn read(call: &mut Call, stream: Stream, to: &mut UserBuffer) -> Result<Tran
             Ok(Transfer::Done(bytes.len()))
         }
         Input::End => Ok(Transfer::Done(0)),
+        Input::Interrupted => Ok(Transfer::WouldBlock(WaitKey::HostStreams.into())),
         Input::Failed(errno) => Err(errno.into()),
     }
 }
@@ -94,6 +96,7 @@ pub(super) fn write_bytes(call: &mut Call, stream: Stream, bytes: &[u8]) -> Resu
     };
     let count = match call.outside.write_output(stream, bytes) {
         Ok(count) => count.min(bytes.len()),
+        Err(Errno::EINTR) => return Ok(Transfer::WouldBlock(WaitKey::HostStreams.into())),
         Err(errno) => {
             if errno == Errno::EPIPE {
                 super::ops::send_pipe_signal(call);

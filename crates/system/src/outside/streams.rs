@@ -77,7 +77,7 @@ impl Streams {
         rustix::fs::fstat(descriptor(stream)).map(files::from_stat).map_err(errno)
     }
 
-    /// At most one line and at most `limit` bytes; waits until the line is complete. `Failed(EINTR)` if a signal of the host
+    /// At most one line and at most `limit` bytes; waits until the line is complete. `Interrupted` if a signal of the host
     /// comes first; nothing is lost then.
     pub fn read_input(&mut self, limit: usize) -> Input {
         if limit == 0 {
@@ -101,7 +101,7 @@ impl Streams {
                 return Input::Bytes(self.ahead.drain(..take).collect());
             }
             if !self.wait_for(Stream::Input, PollFlags::IN, None) {
-                return Input::Failed(Errno::EINTR);
+                return Input::Interrupted;
             }
             let mut chunk = vec![0; CHUNK];
             match rustix::io::read(stdin(), &mut chunk) {
