@@ -4,7 +4,6 @@ use crate::observer::Observer;
 use crate::outside::Surroundings;
 use crate::run::System;
 use kernel::clock::Instant;
-use kernel::entry::Call;
 use kernel::ports::Chooser;
 use kernel::{Configuration, Error, Kernel, process};
 use machine::{PagingScheme, PhysicalMemory, Processor};

@@ -139,7 +139,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
             if let Some(stop) = self.is_time_over() {
                 return stop;
             }
-            self.kernel.expire_timers();
+            self.kernel.expire_timers(&mut self.chooser);
             if self.kernel.scheduler.queue().is_empty() {
                 self.publish();
                 if let Some(stop) = self.idle() {
@@ -174,7 +174,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                     if self.is_time_over().is_some() {
                         break;
                     }
-                    self.kernel.expire_timers();
+                    self.kernel.expire_timers(&mut self.chooser);
                     continue;
                 }
                 instructions = instructions.min(next.since(now));

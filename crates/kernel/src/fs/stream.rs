@@ -79,7 +79,11 @@ pub fn write(call: &mut Call, stream: Stream, from: &mut UserBuffer) -> Result<T
     if stream != Stream::Input {
         call.gather(from, &mut bytes)?;
     }
-    let count = write_bytes(call, stream, &bytes)?;
+    let count = match write_bytes(call, stream, &bytes) {
+        Ok(count) => count,
+        Err(error) if error.errno == Errno::EINTR => return Ok(Transfer::WouldBlock(WaitKey::HostStreams.into())),
+        Err(error) => return Err(error),
+    };
     from.advance(count as u64);
     Ok(Transfer::Done(count))
 }
@@ -96,7 +100,6 @@ pub(super) fn write_bytes(call: &mut Call, stream: Stream, bytes: &[u8]) -> Resu
     };
     let count = match call.outside.write_output(stream, bytes) {
         Ok(count) => count.min(bytes.len()),
-        Err(Errno::EINTR) => return Ok(Transfer::WouldBlock(WaitKey::HostStreams.into())),
         Err(errno) => {
             if errno == Errno::EPIPE {
                 super::ops::send_pipe_signal(call);
