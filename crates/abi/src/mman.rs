@@ -1,5 +1,7 @@
 //! Memory mappings: mmap(2), mremap(2), madvise(2), msync(2), mlock(2), mbind(2), process_vm_readv(2).
 
+/// Pages may not be accessed.
+pub const PROT_NONE: u32 = 0;
 /// Pages may be read.
 pub const PROT_READ: u32 = 1;
 /// Pages may be written.

@@ -1,10 +1,13 @@
-//! What unit tests share: a small world outside, kept in memory.
+//! What unit tests share: a small world outside, kept in memory, and a machine in it.
 
+use crate::entry::Call;
+use crate::kernel::{Configuration, Kernel};
 use crate::ports::{Chooser, HostEntry, HostMetadata, Input, Outside, Stream, StreamKind};
-use crate::process::Thread;
+use crate::process::{Thread, boot};
 use crate::table::Id;
 use abi::Errno;
 use abi::stat::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
+use machine::{PagingScheme, PhysicalMemory};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A host in memory: files by path, what was written to its streams, and what its input will give.
@@ -162,5 +165,42 @@ impl Chooser for FirstChoice {
             *byte = self.random;
             self.random = self.random.wrapping_add(1);
         }
+    }
+}
+
+/// A machine with one process of one thread and no program, and its ports.
+pub(crate) struct Bench {
+    pub(crate) kernel: Kernel,
+    pub(crate) host: FakeHost,
+    pub(crate) chooser: FirstChoice,
+    pub(crate) thread: Id<Thread>,
+}
+
+impl Bench {
+    /// A machine with so many frames, over a host with these files, run by user 1000.
+    pub(crate) fn new(frames: u64, files: &[(&str, &[u8])]) -> Bench {
+        let configuration = Configuration {
+            host_name: b"test".to_vec(),
+            cpus: 1,
+            paging: PagingScheme::x86_64(),
+            real_start_ns: 0,
+            uid: 1000,
+            gid: 1000,
+            groups: vec![1000],
+        };
+        let memory = PhysicalMemory::new(frames * machine::FRAME_SIZE as u64).expect("the host has memory");
+        let mut kernel = Kernel::new(configuration, memory);
+        let mut host = FakeHost::new();
+        for (path, contents) in files {
+            host.add(path, S_IFREG | 0o666, contents);
+        }
+        let process = boot::start_empty(&mut kernel, &mut host).expect("there is memory for a process");
+        let thread = kernel.processes[process].threads[0];
+        Bench { kernel, host, chooser: FirstChoice::default(), thread }
+    }
+
+    /// Work on behalf of the one thread.
+    pub(crate) fn call(&mut self) -> Call<'_> {
+        Call { kernel: &mut self.kernel, outside: &mut self.host, chooser: &mut self.chooser, thread: self.thread }
     }
 }

@@ -22,8 +22,8 @@ use crate::mm::vma::{AreaFlags, Backing, Vma};
 use crate::mm::{limits, reclaim};
 use crate::table::Id;
 use abi::mman::{PROT_EXEC, PROT_READ, PROT_WRITE};
+use abi::resource::{RLIMIT_AS, RLIMIT_MEMLOCK, RLIMIT_STACK};
 use abi::{Errno, Error};
-use limits::{RLIMIT_AS, RLIMIT_MEMLOCK, RLIMIT_STACK};
 use machine::{Access, Entry, FRAME_SIZE, FrameNumber, OutOfFrames, PageFault};
 
 /// An access that no area permits, or that cannot be served.
@@ -51,7 +51,7 @@ impl From<OutOfFrames> for BadAccess {
 /// # Errors
 /// [`BadAccess`] if it cannot.
 pub fn handle(call: &mut Call, space: Id<AddressSpace>, fault: PageFault) -> Result<(), BadAccess> {
-    let _kind = match fill(call, space, fault.address, fault.access) {
+    let kind = match fill(call, space, fault.address, fault.access) {
         Ok(kind) => kind,
         Err(bad) => {
             let page = fault.address & !(FRAME_SIZE as u64 - 1);
@@ -59,6 +59,10 @@ pub fn handle(call: &mut Call, space: Id<AddressSpace>, fault: PageFault) -> Res
             return Err(bad);
         }
     };
+    if call.space() == space {
+        let usage = &mut call.current().usage;
+        if kind == FaultKind::FileMajor { usage.major_faults += 1 } else { usage.minor_faults += 1 }
+    }
     Ok(())
 }
 

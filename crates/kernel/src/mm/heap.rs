@@ -3,12 +3,12 @@
 use crate::entry::Call;
 use crate::kernel::Kernel;
 use crate::mm::areas::STACK_GUARD_PAGES;
-use crate::mm::limits::RLIMIT_DATA;
 use crate::mm::map::{self, PAGE, round_up};
 use crate::mm::vma::{AreaFlags, Vma};
 use crate::mm::{AddressSpace, limits, unmap};
 use crate::table::Id;
 use abi::mman::{PROT_READ, PROT_WRITE};
+use abi::resource::RLIMIT_DATA;
 
 /// Lets the heap begin, empty, at the first page boundary at or after `address`: the end of the program.
 pub fn begin(kernel: &mut Kernel, space: Id<AddressSpace>, address: u64) {

@@ -5,6 +5,7 @@ use crate::kernel::Kernel;
 use crate::mm::AddressSpace;
 use crate::mm::vma::{AreaFlags, Backing, Vma};
 use crate::table::Id;
+use abi::resource::{CAP_IPC_LOCK, CAP_SYS_RAWIO, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK};
 use abi::{Errno, Error};
 use std::ops::Range;
 
@@ -12,7 +13,6 @@ use std::ops::Range;
 pub(crate) fn soft(call: &Call, resource: usize) -> u64 {
     call.kernel.processes[call.process_id()].limits.soft(resource)
 }
-pub(crate) use abi::resource::{RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK, RLIMIT_STACK};
 
 /// Whether the calling process may have `area` too, in the place of what is mapped in `replaced`. Linux `may_expand_vm`.
 ///
@@ -46,7 +46,7 @@ pub(crate) fn may_grow(
 /// # Errors
 /// `EPERM` if it may lock nothing at all, `EAGAIN` beyond RLIMIT_MEMLOCK.
 pub(crate) fn may_lock(call: &Call, space: Id<AddressSpace>, length: u64) -> Result<(), Error> {
-    if call.has_capability(abi::resource::CAP_IPC_LOCK) {
+    if call.has_capability(CAP_IPC_LOCK) {
         return Ok(());
     }
     let limit = soft(call, RLIMIT_MEMLOCK);
@@ -61,7 +61,7 @@ pub(crate) fn may_lock(call: &Call, space: Id<AddressSpace>, length: u64) -> Res
 
 /// Whether the calling process may map below `vm.mmap_min_addr`.
 pub(crate) fn may_map_low(call: &Call) -> bool {
-    call.kernel.configuration.uid == 0
+    call.has_capability(CAP_SYS_RAWIO)
 }
 
 /// Whether memory has to be promised for an area: what it holds could become private, or lives in no file. Linux

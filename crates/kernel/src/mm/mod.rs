@@ -18,12 +18,15 @@ pub mod layout;
 pub mod limits;
 mod lock;
 pub mod map;
+pub mod peer;
 pub mod policy;
 mod protect;
 pub mod reclaim;
 mod remap;
 pub mod report;
 pub mod shared_memory;
+#[cfg(test)]
+mod tests;
 pub mod unmap;
 pub mod vma;
 

@@ -39,10 +39,7 @@ pub fn start_first(
     chooser: &mut dyn Chooser,
     program: &FirstProgram<'_>,
 ) -> Result<Id<Process>, Error> {
-    fs::mount::start(kernel, outside)?;
-    let credentials = kernel.credentials.insert(Credentials::of_host(&kernel.configuration));
-    let init = make_init(kernel, credentials);
-    let process = make_first(kernel, init, credentials)?;
+    let process = start_empty(kernel, outside)?;
     let thread = kernel.processes[process].threads[0];
     let mut call = Call { kernel, outside, chooser, thread };
     let started = prepare(&mut call, program);
@@ -56,6 +53,17 @@ pub fn start_first(
             Err(error)
         }
     }
+}
+
+/// Mounts the file systems, makes init, and the first process with one thread and no program.
+///
+/// # Errors
+/// As [`start_first`].
+pub(crate) fn start_empty(kernel: &mut Kernel, outside: &mut dyn Outside) -> Result<Id<Process>, Error> {
+    fs::mount::start(kernel, outside)?;
+    let credentials = kernel.credentials.insert(Credentials::of_host(&kernel.configuration));
+    let init = make_init(kernel, credentials);
+    make_first(kernel, init, credentials)
 }
 
 fn prepare(call: &mut Call, program: &FirstProgram<'_>) -> Result<(), Error> {
@@ -169,6 +177,7 @@ fn make_first(kernel: &mut Kernel, init: Id<Process>, credentials: Id<Credential
         robust_list: 0,
         rseq: None,
         policy: Policy::default(),
+        memory_policy: Default::default(),
         io_priority: 0,
         instructions: 0,
         system_calls: 0,

@@ -353,6 +353,7 @@ fn make_thread(call: &mut Call, plan: &Plan, tid: i32, process: Id<Process>) -> 
         robust_list: 0,
         rseq: if plan.has(CLONE_VM) { None } else { own.rseq },
         policy: inherited_policy(own.policy),
+        memory_policy: own.memory_policy,
         io_priority: own.io_priority,
         instructions: 0,
         system_calls: 0,

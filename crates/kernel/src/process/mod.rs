@@ -203,6 +203,8 @@ pub struct Thread {
     pub instructions: u64,
     /// System calls it has made.
     pub system_calls: u64,
+    /// set_mempolicy(2).
+    pub memory_policy: crate::mm::policy::Policy,
     /// What else it used.
     pub usage: Usage,
     /// When it was made.

@@ -286,6 +286,13 @@ syscalls! {
     151 mlockall(flags: u32) => crate::mm::calls::mlockall, full, "mlock(2)", "mm/mlock.c";
     152 munlockall() => crate::mm::calls::munlockall, full, "mlock(2)", "mm/mlock.c";
     216 remap_file_pages(addr: u64, size: u64, prot: u32, pgoff: u64, flags: u32) => crate::mm::calls::remap_file_pages, full, "remap_file_pages(2)", "mm/remap_file_pages.c";
+    237 mbind(addr: u64, len: u64, mode: u32, nodemask: UserPtr<u64>, maxnode: u64, flags: u32) => crate::mm::policy::mbind, full, "mbind(2)", "mm/mempolicy.c";
+    238 set_mempolicy(mode: u32, nodemask: UserPtr<u64>, maxnode: u64) => crate::mm::policy::set_mempolicy, full, "set_mempolicy(2)", "mm/mempolicy.c";
+    239 get_mempolicy(mode: UserPtr<i32>, nodemask: UserPtr<u64>, maxnode: u64, addr: u64, flags: u32) => crate::mm::policy::get_mempolicy, full, "get_mempolicy(2)", "mm/mempolicy.c";
+    256 migrate_pages(pid: i32, maxnode: u64, old_nodes: UserPtr<u64>, new_nodes: UserPtr<u64>) => crate::mm::policy::migrate_pages, full, "migrate_pages(2)", "mm/mempolicy.c";
+    279 move_pages(pid: i32, count: u64, pages: UserPtr<u64>, nodes: UserPtr<i32>, status: UserPtr<i32>, flags: u32) => crate::mm::policy::move_pages, full, "move_pages(2)", "mm/mempolicy.c";
+    310 process_vm_readv(pid: i32, local: UserPtr<Iovec>, liovcnt: u64, remote: UserPtr<Iovec>, riovcnt: u64, flags: u64) => crate::mm::peer::process_vm_readv, full, "process_vm_readv(2)", "mm/process_vm.c";
+    311 process_vm_writev(pid: i32, local: UserPtr<Iovec>, liovcnt: u64, remote: UserPtr<Iovec>, riovcnt: u64, flags: u64) => crate::mm::peer::process_vm_writev, full, "process_vm_readv(2)", "mm/process_vm.c";
     325 mlock2(addr: u64, length: u64, flags: u32) => crate::mm::calls::mlock2, full, "mlock(2)", "mm/mlock.c";
     329 pkey_mprotect(addr: u64, length: u64, prot: u32, pkey: i32) => crate::mm::calls::pkey_mprotect, full, "mprotect(2)", "mm/pkey.c";
     330 pkey_alloc(flags: u64, access_rights: u64) => crate::mm::calls::pkey_alloc, full, "pkey_alloc(2)", "mm/pkey.c";
