@@ -4,6 +4,7 @@
 //! by processes (`CLONE_VM`, `CLONE_SIGHAND` without `CLONE_THREAD`), descriptors, working directory and credentials by
 //! threads. Process 1 is belljar's own init: it has no thread, adopts orphans and reaps them silently.
 
+pub(crate) mod arch;
 pub mod boot;
 pub mod calls;
 pub mod clone;

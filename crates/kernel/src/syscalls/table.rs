@@ -299,6 +299,7 @@ syscalls! {
     331 pkey_free(pkey: i32) => crate::mm::calls::pkey_free, full, "pkey_alloc(2)", "mm/pkey.c";
 
     // processes and threads
+    158 arch_prctl(operation: i32, address: u64) => crate::process::arch::arch_prctl, full, "arch_prctl(2)", "process/arch_prctl.c";
     39 getpid() => crate::process::calls::getpid, full, "getpid(2)", "process/ids.c";
     56 clone(flags: u64, stack: u64, parent_tid: u64, child_tid: u64, tls: u64) => crate::process::clone::clone,
        full, "clone(2)", "process/clone.c";
