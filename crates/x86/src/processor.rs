@@ -286,7 +286,7 @@ impl X86Processor {
             return Missed::Step;
         }
         // A misaligned operand of an instruction that wants it aligned is #GP, also where nothing is mapped.
-        let fault = |fault| if size >= 16 && address & 15 != 0 { Missed::Step } else { Missed::Fault(fault) };
+        let fault = |fault| if size >= 16 && address & (size - 1) != 0 { Missed::Step } else { Missed::Fault(fault) };
         let Space { memory, table, tlb } = space;
         let (frame, offset) = match mmu::translate(memory, table, tlb, address, access) {
             Ok(found) => found,
@@ -570,6 +570,8 @@ impl Processor for X86Processor {
             match outcome {
                 // A pending x87 exception comes before the fault of an operand.
                 Outcome::Trap(Trap::PageFault(_)) if registers.extended.fxsave[2] & X87_PENDING != 0 => step = true,
+                // The instruction that would fault is behind the slice.
+                Outcome::Trap(_) if left == 0 => {}
                 Outcome::Trap(trap) => break trap,
                 Outcome::Step => step = true,
                 Outcome::Finish => finish = true,

@@ -39,7 +39,7 @@ impl Core<'_, '_> {
         if access == Access::Write {
             self.store(address, &changed.to_le_bytes()[..size])?;
         }
-        self.registers.rflags = self.registers.rflags & !FLAG_CARRY | (value >> bit & 1) * FLAG_CARRY;
+        self.registers.rflags = self.registers.rflags & !FLAG_CARRY | ((value >> bit & 1) * FLAG_CARRY);
         Ok(instruction.next_ip())
     }
 

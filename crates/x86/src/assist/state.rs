@@ -39,7 +39,7 @@ pub(super) fn components_in_use(state: &ExtendedState) -> u64 {
     let x87 = differs(0..5) || differs(X87_REGISTERS);
     let sse = state.ymm.iter().any(|register| register[..16] != [0; 16]);
     let avx = state.ymm.iter().any(|register| register[16..] != [0; 16]);
-    u64::from(x87) * X87 | u64::from(sse) * SSE | u64::from(avx) * AVX
+    (u64::from(x87) * X87) | (u64::from(sse) * SSE) | (u64::from(avx) * AVX)
 }
 
 /// Clears the x87 fields that are always zero, and the unused bytes behind each register.

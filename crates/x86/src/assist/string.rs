@@ -50,7 +50,7 @@ pub(crate) fn flags_of_difference(a: u64, b: u64, size: usize) -> u64 {
     let sign = 1u64 << (8 * size - 1);
     let flag = |condition, flag| if condition { flag } else { 0 };
     flag(a < b, FLAG_CARRY)
-        | flag((difference as u8).count_ones() % 2 == 0, FLAG_PARITY)
+        | flag((difference as u8).count_ones().is_multiple_of(2), FLAG_PARITY)
         | flag((a ^ b ^ difference) & 0x10 != 0, FLAG_ADJUST)
         | flag(difference == 0, FLAG_ZERO)
         | flag(difference & sign != 0, FLAG_SIGN)

@@ -25,6 +25,8 @@ pub fn save_x87(state: &mut ExtendedState) {
     let mut image = Image([0; 512]);
     // SAFETY: writes 512 aligned bytes; `fninit` discards pending exceptions, so no later host instruction can fault.
     unsafe { asm!("fxsave64 [{}]", "fninit", in(reg) &mut image, options(nostack)) };
-    state.fxsave[..24].copy_from_slice(&image.0[..24]);
+    // Control, status and tags. The last instruction's opcode and addresses are the host's, and stay zero.
+    state.fxsave[..5].copy_from_slice(&image.0[..5]);
+    state.fxsave[5..24].fill(0);
     state.fxsave[32..160].copy_from_slice(&image.0[32..160]);
 }

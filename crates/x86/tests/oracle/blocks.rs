@@ -31,6 +31,8 @@ pub struct Block {
     text: String,
     /// The instruction that runs last, and may fault.
     last: Instruction,
+    /// Data accesses and TLB misses of the block when stepped with an empty TLB.
+    counts: Option<(u64, u64)>,
 }
 
 /// Makes a block of about `length` instructions of `codes`, by stepping through it. The guest's memory is afterwards
@@ -60,14 +62,20 @@ pub fn generate(world: &mut World, stepper: &mut Stepper, codes: &[Code], length
         instructions: 0,
         text: String::new(),
         last: Instruction::default(),
+        counts: Some((0, 0)),
     };
     let mut used = vec![false; CODE_BYTES as usize];
     world.guest.registers = registers;
+    world.guest.tlb.flush();
+    let counts = (world.guest.tlb.accesses, world.guest.tlb.misses);
     for _ in 0..length {
         let code = random.pick(codes);
         if !block.append(world, stepper, code, &mut used, random) {
             break;
         }
+    }
+    if block.counts.is_some() {
+        block.counts = Some((world.guest.tlb.accesses - counts.0, world.guest.tlb.misses - counts.1));
     }
     world.restore_guest(&block.memory);
     block
@@ -118,6 +126,7 @@ impl Block {
             if gather || outcome.is_ok() && used.get(landed) == Some(&true) {
                 let undone = self.parts.pop().map_or(0, |(_, bytes)| bytes.len());
                 world.guest.poke(address, &vec![0xcc; undone]);
+                self.counts = None;
                 return false;
             }
             if outcome.is_err() {
@@ -180,6 +189,7 @@ pub fn run(
     for (address, bytes) in &block.parts {
         world.set(*address, bytes);
     }
+    let code = world.host.bytes(CODE, CODE_BYTES as usize).to_vec();
     let mut native = block.registers.clone();
     let event = world.run_host(&mut native);
     world.guest.registers = block.registers.clone();
@@ -194,6 +204,7 @@ pub fn run(
     }
     let mut report = String::new();
     let mut retired = 0;
+    let counts = (world.guest.tlb.accesses, world.guest.tlb.misses);
     for slice in slices.iter().copied().chain([1 << 16]) {
         let exit = world.guest.run(processor, slice);
         retired += exit.instructions;
@@ -216,6 +227,16 @@ pub fn run(
             writeln!(report, "  {retired} instructions retired, not {expected}").unwrap();
         }
         break;
+    }
+    let counts = (world.guest.tlb.accesses - counts.0, world.guest.tlb.misses - counts.1);
+    // Translated code looks for the page before the host finds the operand misaligned, or an x87 exception pending;
+    // and a page of code that is written is looked for again.
+    let changed = world.host.bytes(CODE, CODE_BYTES as usize) != code;
+    let counted = warmth == Warmth::Cold && !matches!(event.vector, 12 | 13 | 16) && !changed;
+    if let Some(expected) = block.counts.filter(|_| counted)
+        && counts != expected
+    {
+        writeln!(report, "  accesses and misses {counts:?}, stepped {expected:?}").unwrap();
     }
     let mut guest = world.guest.registers.clone();
     if event.vector != BREAKPOINT {

@@ -204,6 +204,7 @@ fn is_of_address(trap: &Trap) -> bool {
     matches!(trap, Trap::PageFault(_) | Trap::Exception(Exception::GeneralProtection | Exception::StackFault))
 }
 
+#[allow(clippy::single_range_in_vec_init)]
 /// Where host and guest store different things by design: the x87 pointers, which are zero here, and MXCSR's mask.
 fn ignored_memory(case: &Case) -> Vec<std::ops::Range<u64>> {
     let Some(address) = case.instruction.virtual_address(0, 0, |register, _, _| {

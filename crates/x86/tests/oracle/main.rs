@@ -12,6 +12,7 @@ mod compare;
 mod document;
 mod encodings;
 mod generate;
+mod hostile;
 mod random;
 mod world;
 
@@ -140,6 +141,35 @@ fn blocks_translated_agree_with_the_host() {
         println!("{options:?}");
         blocks_agree(seed, rounds, &mut X86Processor::with_options(options).unwrap());
     }
+}
+
+#[test]
+fn random_bytes_do_the_same_stepped_and_translated() {
+    let (seed, rounds) = (number("BELLJAR_SEED", 1), number("BELLJAR_BLOCKS", 1000));
+    println!("seed {seed}");
+    let codes: Vec<Code> = compared().into_iter().filter(|code| random_bytes_may_hold(*code)).collect();
+    let mut stepper = Stepper::new(1).unwrap();
+    let mut processor = X86Processor::new().unwrap();
+    let mut arena = hostile::Arena::new();
+    let mut failures = Vec::new();
+    for number in 0..rounds {
+        let mut random = Random::new(seed ^ number << 32 ^ 0x5555);
+        arena.randomise(&codes, &mut random);
+        let slices: Vec<u64> = (0..4).map(|_| random.below(20)).chain([400]).collect();
+        if let Err(report) = arena.compare(&mut stepper, &mut processor, &slices) {
+            failures.push(format!("bytes {number}: {report}"));
+            if failures.len() == 3 {
+                break;
+            }
+        }
+    }
+    assert!(failures.is_empty(), "seed {seed}:\n{}", failures.join("\n"));
+}
+
+/// Not what makes most programs end soon.
+fn random_bytes_may_hold(code: Code) -> bool {
+    use iced_x86::Mnemonic;
+    !matches!(code.mnemonic(), Mnemonic::Ret | Mnemonic::Retf | Mnemonic::Iretq)
 }
 
 /// Says which encodings the host's processor lacks. Where it counts, that is a failure.
