@@ -10,6 +10,7 @@
 
 use crate::clock::Alarm;
 use crate::event::Event;
+use crate::fs::tty;
 use crate::kernel::Kernel;
 use crate::ports::{Chooser, Outside};
 use crate::process::{CallInProgress, Process, Thread, ThreadState};
@@ -76,6 +77,7 @@ pub fn enter(call: &mut Call) {
     call.kernel.emit(Event::SyscallEntered { number, arguments });
     let result = rows::dispatch(call, number, arguments);
     conclude(call, result);
+    tty::jobs::serve_closed_masters(call.kernel, call.chooser);
 }
 
 /// Ends a call with its handler's answer, or begins the operation that it asks for.
@@ -162,6 +164,7 @@ pub fn prepare(call: &mut Call) -> Ready {
             && let Some(operation) = thread.operation.take()
         {
             advance(call, operation);
+            tty::jobs::serve_closed_masters(call.kernel, call.chooser);
         }
         let Some(thread) = call.kernel.threads.get(call.thread) else { return Ready::NotNow };
         let is_blocked = thread.state != ThreadState::Runnable;
@@ -173,7 +176,9 @@ pub fn prepare(call: &mut Call) -> Ready {
             let thread = call.thread;
             call.kernel.unblock(thread);
         }
-        match signal::deliver(call) {
+        let delivered = signal::deliver(call);
+        tty::jobs::serve_closed_masters(call.kernel, call.chooser);
+        match delivered {
             Delivered::Nothing if call.current().operation.is_none() => return Ready::User,
             Delivered::Nothing | Delivered::Ignored | Delivered::Handler => {}
             Delivered::Stopped | Delivered::Died => return Ready::NotNow,

@@ -123,6 +123,20 @@ pub enum Event {
         /// How many.
         bytes: usize,
     },
+    /// A program wrote to a terminal.
+    TerminalWrote {
+        /// Which.
+        terminal: Id<crate::fs::tty::Terminal>,
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// Somebody typed into a terminal: a pseudo-terminal's master, or the host's keyboard.
+    TerminalTyped {
+        /// Which.
+        terminal: Id<crate::fs::tty::Terminal>,
+        /// How many bytes it took.
+        bytes: usize,
+    },
     /// Bytes went to the host's standard output or error.
     Output {
         /// 1 or 2.

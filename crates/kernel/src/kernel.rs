@@ -3,6 +3,7 @@
 use crate::clock::{Alarm, Clock};
 use crate::event::{Event, Record};
 use crate::fs::epoll::Epoll;
+use crate::fs::tty::Terminals;
 use crate::fs::{FdTable, FileDescription, FsContext, Vfs};
 use crate::ipc::eventfd::EventFd;
 use crate::ipc::pipe::Pipe;
@@ -76,6 +77,12 @@ pub struct Kernel {
     pub files: Table<FileDescription>,
     /// Inodes, mounts and names.
     pub vfs: Vfs,
+    /// Terminals.
+    pub terminals: Terminals,
+    /// uname(2) `domainname`.
+    pub domain_name: Vec<u8>,
+    /// `/proc/sys/kernel/random/boot_id`, once somebody has asked.
+    pub boot_id: Option<[u8; 16]>,
     /// Pipes and the pipes inside FIFOs.
     pub pipes: Table<Pipe>,
     /// timerfd_create(2).
@@ -109,6 +116,9 @@ impl Kernel {
             fs_contexts: Table::default(),
             files: Table::default(),
             vfs: Vfs::default(),
+            terminals: Terminals::default(),
+            domain_name: crate::release::DOMAIN.into(),
+            boot_id: None,
             pipes: Table::default(),
             timer_fds: Table::default(),
             epolls: Table::default(),

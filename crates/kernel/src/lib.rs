@@ -15,6 +15,7 @@ mod kernel;
 pub mod mm;
 pub mod ports;
 pub mod process;
+pub mod release;
 pub mod sched;
 pub mod signal;
 pub mod syscalls;

@@ -24,6 +24,14 @@ pub enum WaitKey {
     PipeReadable(Id<Pipe>),
     /// Room came, or the last reader went.
     PipeWritable(Id<Pipe>),
+    /// Something was typed into a terminal, or it was hung up.
+    TerminalReadable(Id<crate::fs::tty::Terminal>),
+    /// A terminal has room for output, or was hung up.
+    TerminalWritable(Id<crate::fs::tty::Terminal>),
+    /// A program wrote to a pseudo-terminal, or closed it.
+    MasterReadable(Id<crate::fs::tty::Terminal>),
+    /// A pseudo-terminal has room for input.
+    MasterWritable(Id<crate::fs::tty::Terminal>),
     /// A signal became pending for the thread: sigwait family, pause.
     Signal(Id<Thread>),
     /// A signal became pending for the process or one of its threads: signalfd(2).

@@ -3,6 +3,7 @@
 use super::devfs::Device;
 use super::generated::Listed;
 use super::node::Node;
+use super::tty::Terminal;
 use crate::fs::Inode;
 use crate::fs::epoll::Epoll;
 use crate::ipc::eventfd::EventFd;
@@ -92,6 +93,15 @@ pub enum FileObject {
     Inode(Id<Inode>),
     /// One of the host's standard streams.
     Stream(Stream),
+    /// The program's side of a terminal; dead if that was hung up more often since.
+    Terminal {
+        /// Which.
+        terminal: Id<Terminal>,
+        /// How often it had been hung up.
+        hangups: u32,
+    },
+    /// A pseudo-terminal's master.
+    Master(Id<Terminal>),
     /// A device without state: `/dev/null` and the like.
     Device(Device),
     /// The read end of a pipe.

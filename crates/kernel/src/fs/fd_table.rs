@@ -51,6 +51,11 @@ impl FdTable {
         std::mem::replace(&mut self.entries[number], entry)
     }
 
+    /// How many numbers there are slots for: `FDSize` in `/proc/PID/status`.
+    pub fn size(&self) -> usize {
+        self.entries.len().next_multiple_of(64).max(64).next_power_of_two()
+    }
+
     /// All open descriptors in order.
     pub fn iter(&self) -> impl Iterator<Item = (Fd, FdEntry)> + '_ {
         self.entries.iter().enumerate().filter_map(|(number, entry)| entry.map(|entry| (Fd(number as i32), entry)))

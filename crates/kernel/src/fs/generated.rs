@@ -4,16 +4,19 @@
 use super::FileDescription;
 use super::inode::InodeKind;
 use super::node::Node;
-use super::{devfs, sysfs};
+use super::{devfs, procfs, sysfs};
 use crate::entry::Call;
 use crate::kernel::Kernel;
 use crate::table::Id;
 use abi::{Errno, Error};
+use procfs::ProcEntry;
 use sysfs::SysEntry;
 
 /// A generated file or directory: a name for what it shows, no data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Generated {
+    /// Of proc.
+    Proc(ProcEntry),
     /// Of sysfs.
     Sys(SysEntry),
 }
@@ -63,6 +66,7 @@ pub enum Target {
 /// `EACCES` and the like.
 pub fn lookup(call: &mut Call, directory: Generated, name: &[u8]) -> Result<Option<Generated>, Error> {
     match directory {
+        Generated::Proc(entry) => Ok(procfs::lookup(call, entry, name)?.map(Generated::Proc)),
         Generated::Sys(entry) => Ok(sysfs::lookup(call.kernel, entry, name).map(Generated::Sys)),
     }
 }
@@ -73,6 +77,7 @@ pub fn lookup(call: &mut Call, directory: Generated, name: &[u8]) -> Result<Opti
 /// `EACCES`, or `ENOENT` if what it shows is gone.
 pub fn list(call: &mut Call, directory: Generated) -> Result<Vec<Listed>, Error> {
     match directory {
+        Generated::Proc(entry) => procfs::list(call, entry),
         Generated::Sys(entry) => Ok(sysfs::list(call.kernel, entry)),
     }
 }
@@ -83,6 +88,7 @@ pub fn list(call: &mut Call, directory: Generated) -> Result<Vec<Listed>, Error>
 /// `ENOENT` if what it shows is gone.
 pub fn attributes(kernel: &Kernel, file: Generated) -> Result<Attributes, Error> {
     match file {
+        Generated::Proc(entry) => procfs::attributes(kernel, entry),
         Generated::Sys(entry) => Ok(sysfs::attributes(kernel, entry)),
     }
 }
@@ -93,7 +99,19 @@ pub fn attributes(kernel: &Kernel, file: Generated) -> Result<Attributes, Error>
 /// `ESRCH` if what it shows is gone, `EACCES`.
 pub fn read(call: &mut Call, file: Generated) -> Result<Vec<u8>, Error> {
     match file {
+        Generated::Proc(entry) => procfs::read(call, entry),
         Generated::Sys(entry) => sysfs::read(call.kernel, entry),
+    }
+}
+
+/// A part of a file that is too long to be made as a whole, at most `length` bytes; `None` for all others.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_part(call: &mut Call, file: Generated, offset: u64, length: u64) -> Result<Option<Vec<u8>>, Error> {
+    match file {
+        Generated::Proc(entry) => procfs::read_part(call, entry, offset, length),
+        Generated::Sys(_) => Ok(None),
     }
 }
 
@@ -101,8 +119,9 @@ pub fn read(call: &mut Call, file: Generated) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 /// `EINVAL` for what it does not understand, `EACCES`, `EIO` if it cannot be written.
-pub fn write(_call: &mut Call, file: Generated, _offset: u64, _bytes: &[u8]) -> Result<usize, Error> {
+pub fn write(call: &mut Call, file: Generated, _offset: u64, bytes: &[u8]) -> Result<usize, Error> {
     match file {
+        Generated::Proc(entry) => procfs::write(call, entry, bytes),
         Generated::Sys(_) => Err(read_only()),
     }
 }
@@ -111,8 +130,9 @@ pub fn write(_call: &mut Call, file: Generated, _offset: u64, _bytes: &[u8]) -> 
 ///
 /// # Errors
 /// `EACCES`, `ENOENT`.
-pub fn read_link(_call: &mut Call, link: Generated) -> Result<Vec<u8>, Error> {
+pub fn read_link(call: &mut Call, link: Generated) -> Result<Vec<u8>, Error> {
     match link {
+        Generated::Proc(entry) => procfs::read_link(call, entry),
         Generated::Sys(_) => Err(Errno::EINVAL.because("the file is no symbolic link")),
     }
 }
@@ -121,8 +141,9 @@ pub fn read_link(_call: &mut Call, link: Generated) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 /// `EACCES`, `ENOENT`, `ELOOP`.
-pub fn follow(_call: &mut Call, link: Generated) -> Result<Target, Error> {
+pub fn follow(call: &mut Call, link: Generated) -> Result<Target, Error> {
     match link {
+        Generated::Proc(entry) => procfs::follow(call, entry),
         Generated::Sys(_) => Err(Errno::EINVAL.because("the file is no symbolic link")),
     }
 }
@@ -133,13 +154,14 @@ pub fn follow(_call: &mut Call, link: Generated) -> Result<Target, Error> {
 /// None.
 pub fn truncate(_call: &mut Call, file: Generated) -> Result<(), Error> {
     match file {
-        Generated::Sys(_) => Ok(()),
+        Generated::Proc(_) | Generated::Sys(_) => Ok(()),
     }
 }
 
 /// Fills the file systems that the kernel itself makes: `/dev`, `/proc`, `/sys`. Called once, when they are mounted.
-pub fn populate(kernel: &mut Kernel, dev: Id<Node>, _proc: Id<Node>, sys: Id<Node>) {
+pub fn populate(kernel: &mut Kernel, dev: Id<Node>, proc: Id<Node>, sys: Id<Node>) {
     devfs::populate(kernel, dev);
+    kernel.inode_mut(proc).kind = InodeKind::Generated(Generated::Proc(procfs::ROOT));
     kernel.inode_mut(sys).kind = InodeKind::Generated(Generated::Sys(sysfs::ROOT));
 }
 

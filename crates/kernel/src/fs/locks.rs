@@ -252,6 +252,11 @@ pub(super) fn give_up(kernel: &mut Kernel, inode: Id<Inode>, owner: Owner, start
     }
 }
 
+/// The text of `/proc/locks`.
+pub fn text(_kernel: &Kernel) -> Vec<u8> {
+    Vec::new()
+}
+
 /// A descriptor of `table` for `file` was closed: the record locks that its process holds on the file go, fcntl(2).
 pub(super) fn forget_owner(kernel: &mut Kernel, table: Id<FdTable>, file: Id<FileDescription>) {
     if let Some(inode) = inode_of(kernel, file)

@@ -29,6 +29,7 @@ pub mod page_cache;
 pub mod path;
 pub mod permission;
 pub mod poll;
+pub mod procfs;
 mod size;
 pub(crate) mod splice;
 pub mod stat;

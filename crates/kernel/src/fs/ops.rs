@@ -2,9 +2,10 @@
 //! that move bytes, which sleep while an object has none or no room.
 
 use super::description::{FileDescription, FileObject, Snapshot, Transfer};
+use super::devfs::{self, Device};
 use super::inode::{Inode, InodeKind};
 use super::node::Node;
-use super::{bytes, devfs, generated, stream};
+use super::{bytes, generated, stream, tty};
 use crate::entry::Call;
 use crate::ipc::{eventfd, pipe};
 use crate::kernel::Kernel;
@@ -15,7 +16,7 @@ use crate::wait::Wait;
 use abi::fcntl::{
     O_ACCMODE, O_APPEND, O_DIRECT, O_RDONLY, O_RDWR, O_WRONLY, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
 };
-use abi::ioctl::{FICLONE, FICLONERANGE, FIONREAD, FS_IOC_FIEMAP};
+use abi::ioctl::{FICLONE, FICLONERANGE, FIONREAD, FS_IOC_FIEMAP, RNDGETENTCNT};
 use abi::signal::{SI_USER, SIGXFSZ, SigInfo};
 use abi::{Errno, Error};
 
@@ -46,7 +47,10 @@ pub struct Read {
 impl Blocking for Read {
     fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
         match read_object(call, self.file, self.position, &mut self.to)? {
-            Transfer::Done(count) => Ok(Step::Done(count as u64)),
+            Transfer::Done(count) => {
+                note_read(call, count as u64);
+                Ok(Step::Done(count as u64))
+            }
             Transfer::WouldBlock(_) if self.nowait || call.kernel.files[self.file].is_nonblocking() => {
                 Err(Errno::EAGAIN.because("nothing can be read now, and the file is `O_NONBLOCK`"))
             }
@@ -83,6 +87,7 @@ impl Blocking for Write {
         loop {
             match write_object(call, self.file, self.position, &mut self.from) {
                 Ok(Transfer::Done(count)) => {
+                    note_written(call, count as u64);
                     self.done += count as u64;
                     if let Position::At(offset) = &mut self.position {
                         *offset += count as u64;
@@ -114,6 +119,20 @@ impl Blocking for Write {
     fn release(&mut self, call: &mut Call) {
         call.release_file(self.file);
     }
+}
+
+/// Counts a read for `/proc/PID/io`.
+pub fn note_read(call: &mut Call, bytes: u64) {
+    let usage = &mut call.current().usage;
+    usage.reads += 1;
+    usage.bytes_read += bytes;
+}
+
+/// Counts a write for `/proc/PID/io`.
+pub fn note_written(call: &mut Call, bytes: u64) {
+    let usage = &mut call.current().usage;
+    usage.writes += 1;
+    usage.bytes_written += bytes;
 }
 
 /// Steps an operation at once, so that a call that need not sleep costs no allocation.
@@ -153,6 +172,8 @@ pub fn read_object(
     match description.object {
         FileObject::Inode(inode) => read_inode(call, file, inode, position, to),
         FileObject::Stream(stream) => stream::read(call, stream, to),
+        FileObject::Terminal { .. } => tty::transfer::read(call, file, to),
+        FileObject::Master(terminal) => tty::transfer::read_master(call, terminal, to),
         FileObject::Device(device) => devfs::read(call, device, to),
         FileObject::PipeReader(id) | FileObject::Fifo { pipe: id, .. } => pipe::read(call, id, to),
         FileObject::PipeWriter(_) => Err(Errno::EBADF.because("the file is not open for reading")),
@@ -201,6 +222,11 @@ fn read_text(
     if call.kernel.vfs.inodes[inode_of(call.kernel, file)].is_directory() {
         return Err(Errno::EISDIR.because("a directory is read with getdents64(2)"));
     }
+    if let Some(part) = generated::read_part(call, generated, offset, to.remaining())? {
+        call.scatter(to, &part)?;
+        to.advance(part.len() as u64);
+        return Ok(part.len());
+    }
     let known = matches!(call.kernel.files[file].snapshot, Snapshot::Text(_));
     if offset == 0 || !known {
         let text = generated::read(call, generated)?;
@@ -221,6 +247,8 @@ pub fn has_offset(call: &mut Call, file: Id<FileDescription>) -> bool {
     match call.kernel.files[file].object {
         FileObject::Inode(_) | FileObject::Device(_) => true,
         FileObject::Stream(_)
+        | FileObject::Terminal { .. }
+        | FileObject::Master(_)
         | FileObject::PipeReader(_)
         | FileObject::PipeWriter(_)
         | FileObject::Fifo { .. }
@@ -245,6 +273,7 @@ pub(super) fn seek(call: &mut Call, file: Id<FileDescription>, offset: i64, when
         FileObject::PipeReader(_) | FileObject::PipeWriter(_) | FileObject::Fifo { .. } => {
             Err(Errno::ESPIPE.because("a pipe has no offset"))
         }
+        FileObject::Terminal { .. } | FileObject::Master(_) => Err(Errno::ESPIPE.because("a terminal has no offset")),
         FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::Process(_) => {
             Err(Errno::ESPIPE.because("the file has no offset"))
         }
@@ -325,6 +354,8 @@ pub fn write_object(
     match description.object {
         FileObject::Inode(inode) => write_inode(call, file, inode, position, from),
         FileObject::Stream(stream) => stream::write(call, stream, from),
+        FileObject::Terminal { .. } => tty::transfer::write(call, file, from),
+        FileObject::Master(terminal) => tty::transfer::write_master(call, terminal, from),
         FileObject::Device(device) => devfs::write(device, from),
         FileObject::PipeWriter(id) | FileObject::Fifo { pipe: id, .. } => pipe::write(call, id, from, mode),
         FileObject::PipeReader(_) => Err(Errno::EBADF.because("the file is not open for writing")),
@@ -386,6 +417,15 @@ pub(super) fn control(call: &mut Call, file: Id<FileDescription>, request: u32, 
             call.write(UserPtr::new(argument), &count)?;
             Flow::OK
         }
+        FileObject::Terminal { .. } | FileObject::Master(_) => {
+            let file = call.hold(file);
+            start(call, tty::control::TerminalControl { file, request, argument })
+        }
+        FileObject::Device(Device::Random | Device::Urandom) if request == RNDGETENTCNT => {
+            // What random(4) says of a pool that is full, as it always is since Linux 5.18.
+            call.write(UserPtr::new(argument), &256_i32)?;
+            Flow::OK
+        }
         FileObject::Device(_)
         | FileObject::Stream(_)
         | FileObject::EventFd(_)
@@ -433,6 +473,8 @@ pub(super) fn reopen_object(call: &mut Call, object: FileObject, flags: u32) -> 
     };
     match object {
         FileObject::Stream(_) | FileObject::Device(_) => Ok(object),
+        FileObject::Terminal { terminal, .. } => tty::device::open_terminal(call, terminal, flags),
+        FileObject::Master(_) => Err(Errno::ENXIO.because("a master has no second opening")),
         FileObject::PipeReader(id) | FileObject::PipeWriter(id) => {
             let pipe = &mut call.kernel.pipes[id];
             match (reads, writes) {
@@ -460,6 +502,8 @@ pub(super) fn reopen_object(call: &mut Call, object: FileObject, flags: u32) -> 
 pub(super) fn close_object(kernel: &mut Kernel, description: &FileDescription) {
     match description.object {
         FileObject::Inode(_) | FileObject::Stream(_) | FileObject::Device(_) => {}
+        FileObject::Terminal { terminal, .. } => tty::device::close(kernel, terminal),
+        FileObject::Master(terminal) => tty::device::close_master(kernel, terminal),
         FileObject::PipeReader(id) => {
             pipe::close(kernel, id, pipe::Ends::READ);
         }

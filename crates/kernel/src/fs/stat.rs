@@ -47,6 +47,14 @@ pub fn of_file(call: &mut Call, file: Id<FileDescription>) -> Result<Stat, Error
 fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
     match object {
         FileObject::Inode(inode) | FileObject::Fifo { inode, .. } => of_inode(call, inode),
+        FileObject::Terminal { terminal, .. } => {
+            let special_device = super::tty::device::device_number(&call.kernel.terminals.table[terminal]);
+            Ok(Stat { mode: abi::stat::S_IFCHR | 0o620, special_device, ..nameless(call) })
+        }
+        FileObject::Master(_) => {
+            let special_device = make_device(super::tty::device::AUXILIARY_MAJOR, 2);
+            Ok(Stat { mode: abi::stat::S_IFCHR | 0o666, special_device, ..nameless(call) })
+        }
         FileObject::Device(device) => {
             Ok(Stat { mode: abi::stat::S_IFCHR | 0o666, special_device: device.number(), ..nameless(call) })
         }
@@ -168,6 +176,10 @@ pub fn name_of_file(kernel: &Kernel, file: Id<FileDescription>) -> Vec<u8> {
     }
     match description.object {
         FileObject::Inode(_) | FileObject::Fifo { .. } => b"/".to_vec(),
+        FileObject::Terminal { terminal, .. } => {
+            format!("/dev/pts/{}", kernel.terminals.table[terminal].number()).into_bytes()
+        }
+        FileObject::Master(_) => b"/dev/ptmx".to_vec(),
         FileObject::Device(device) => format!("/dev/{}", device.name()).into_bytes(),
         FileObject::Stream(stream) => format!("pipe:[{}]", stream as u64 + 1).into_bytes(),
         FileObject::PipeReader(pipe) | FileObject::PipeWriter(pipe) => {

@@ -80,14 +80,14 @@ impl<T> Row<T> {
 /// tree! { pub enum Files: ROWS { Ostype = "kernel/ostype" 0o444; } }
 /// ```
 macro_rules! tree {
-    ($(#[$meta:meta])* pub enum $name:ident: $rows:ident { $($variant:ident = $path:literal $mode:literal;)* }) => {
+    ($(#[$meta:meta])* $visibility:vis enum $name:ident: $rows:ident { $($variant:ident = $path:literal $mode:literal;)* }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs)]
-        pub enum $name { $($variant,)* }
+        $visibility enum $name { $($variant,)* }
 
         /// The paths.
-        pub const $rows: &[$crate::fs::tree::Row<$name>] =
+        $visibility const $rows: &[$crate::fs::tree::Row<$name>] =
             &[$($crate::fs::tree::Row { path: $path, mode: $mode, what: $name::$variant },)*];
     };
 }

@@ -7,13 +7,16 @@ use crate::fs::path::Follow;
 use crate::fs::{self, Fd, FdEntry, FdTable, Node};
 use crate::kernel::Kernel;
 use crate::mm;
-use crate::ports::{Chooser, Outside, Stream};
+use crate::ports::{Chooser, Outside, Stream, StreamKind};
 use crate::sched::Policy;
 use crate::signal::{PendingSignals, SignalActions, SignalState};
 use crate::table::Id;
 use abi::signal::{SIGCHLD, SS_DISABLE, SigStack};
 use abi::{Errno, Error};
 use machine::Registers;
+
+/// comm of process 1.
+const INIT_NAME: &[u8] = b"init";
 
 /// What to start.
 #[derive(Clone, Copy, Debug)]
@@ -83,10 +86,33 @@ fn set_directory(call: &mut Call, directory: Id<Node>) {
     call.kernel.release_node(before);
 }
 
+/// The console is the controlling terminal of init's session, with the first program in the foreground.
+fn start_console(call: &mut Call) {
+    let Process { pid, session, .. } = *call.process();
+    let uid = call.kernel.configuration.uid;
+    let console = fs::tty::console::start(call.kernel, call.outside, uid, session, pid);
+    let init = call.kernel.pids.processes[&1];
+    call.process().terminal = console;
+    call.kernel.processes[init].terminal = console;
+}
+
 /// Descriptors 0 to 2: the host's streams, or the console where the host has a terminal.
 fn open_streams(call: &mut Call) {
+    start_console(call);
+    let mut console = None;
     for (number, stream) in [Stream::Input, Stream::Output, Stream::Error].into_iter().enumerate() {
-        if let Some(file) = fs::stream::open(call, stream) {
+        let file = match call.outside.stream(stream) {
+            // One description for all three, as a login shell gets it.
+            StreamKind::Terminal => match console {
+                Some(file) => Some(call.hold(file)),
+                None => fs::tty::console::open(call.kernel),
+            },
+            _ => fs::stream::open(call, stream),
+        };
+        if call.outside.stream(stream) == StreamKind::Terminal {
+            console = file;
+        }
+        if let Some(file) = file {
             call.fd_table_mut().set(number, Some(FdEntry { file, close_on_exec: false }));
         }
     }
@@ -101,6 +127,8 @@ fn blank(kernel: &Kernel, pid: i32, credentials: Id<Credentials>) -> Process {
         group: pid,
         session: 1,
         threads: Vec::new(),
+        name: INIT_NAME.to_vec(),
+        terminal: None,
         space: Id::FIRST,
         actions: Id::FIRST,
         signals: PendingSignals::default(),

@@ -271,6 +271,8 @@ fn make_process(call: &mut Call, plan: &Plan, pid: i32, space: Id<AddressSpace>)
         group: creator.group,
         session: creator.session,
         threads: Vec::with_capacity(1),
+        name: creator.name.clone(),
+        terminal: creator.terminal,
         space,
         actions,
         signals: PendingSignals::default(),

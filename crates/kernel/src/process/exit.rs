@@ -58,12 +58,14 @@ pub fn end_thread(call: &mut Call, status: i32) {
     let payers = kernel.threads[id].signals.pending.flush(SignalSet(u64::MAX));
     signal::release_payers(kernel, payers);
     kernel.pids.threads.remove(&tid);
+    let name = kernel.threads[id].name.clone();
     let process = &mut kernel.processes[process_id];
     process.usage.add(&used);
     process.threads.retain(|other| *other != id);
     let is_leader = process.pid == tid;
     if is_leader {
         process.leader_status = Some(status);
+        process.name = name;
     }
     if process.threads.is_empty() {
         let status = process.exiting.or(process.leader_status).unwrap_or(status);
@@ -114,6 +116,7 @@ fn end_process(call: &mut Call, process: Id<Process>, status: i32) {
     end_vfork(kernel, process);
     let pid = kernel.processes[process].pid;
     kernel.emit(Event::ProcessEnded { process, pid, status });
+    fs::tty::jobs::process_ends(call.kernel, call.chooser, process);
     hand_on_children(call, process);
     groups::hang_up_if_orphaned(call.kernel, call.chooser, process, process);
     call.kernel.wake(WaitKey::ProcessEnd(process));

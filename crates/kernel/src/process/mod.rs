@@ -16,7 +16,7 @@ pub mod image;
 pub mod limits;
 pub mod permission;
 pub mod pidfd;
-mod pids;
+pub mod pids;
 pub mod report;
 pub mod usage;
 pub mod wait;
@@ -27,6 +27,7 @@ pub use pids::{Pids, Session};
 pub use usage::Usage;
 
 use crate::clock::{Instant, TimerKey};
+use crate::fs::tty::Terminal;
 use crate::fs::{FdTable, FsContext, Node};
 use crate::mm::AddressSpace;
 use crate::sched::Policy;
@@ -52,6 +53,10 @@ pub struct Process {
     pub session: i32,
     /// Its threads, the leader first while it lives; empty for a zombie and for init.
     pub threads: Vec<Id<Thread>>,
+    /// comm of its leader, once that has ended.
+    pub name: Vec<u8>,
+    /// Its controlling terminal; children inherit it.
+    pub terminal: Option<Id<Terminal>>,
     /// Its memory. A stale handle once the process has ended.
     pub space: Id<AddressSpace>,
     /// What it does on signals. A stale handle once the process has ended.
@@ -139,6 +144,10 @@ pub struct Attributes {
     pub membarrier: u32,
     /// `PR_MCE_KILL`, `PR_SET_IO_FLUSHER` and other settings without any effect here, by their option number.
     pub timer_slack_ns: u64,
+    /// `/proc/PID/oom_score_adj`, -1000 to 1000.
+    pub oom_score_adjustment: i32,
+    /// `/proc/PID/coredump_filter`, core(5).
+    pub core_filter: u32,
 }
 
 impl Default for Attributes {
@@ -152,6 +161,8 @@ impl Default for Attributes {
             personality: 0,
             membarrier: 0,
             timer_slack_ns: 50_000,
+            oom_score_adjustment: 0,
+            core_filter: 0x33,
         }
     }
 }

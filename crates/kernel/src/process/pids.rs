@@ -19,6 +19,7 @@ pub struct Pids {
     /// Sessions with at least one process.
     pub sessions: BTreeMap<i32, Session>,
     last: i32,
+    created: u64,
 }
 
 /// A session, setsid(2).
@@ -35,10 +36,21 @@ impl Pids {
             // Linux, kernel/pid.c: after the first round the numbers below 300 are left to daemons.
             self.last = if self.last + 1 >= PID_MAX { 300 } else { self.last + 1 };
             if self.is_free(self.last) {
+                self.created += 1;
                 return Some(self.last);
             }
         }
         None
+    }
+
+    /// The number given away last: `/proc/sys/kernel/ns_last_pid`.
+    pub fn last(&self) -> i32 {
+        self.last
+    }
+
+    /// How many numbers were given away: `processes` in `/proc/stat`.
+    pub fn created(&self) -> u64 {
+        self.created
     }
 
     /// Whether nobody has the number.

@@ -20,6 +20,14 @@ pub struct Usage {
     pub voluntary_switches: u64,
     /// Switches because its slice was over.
     pub involuntary_switches: u64,
+    /// Bytes that read(2) and its kin gave it.
+    pub bytes_read: u64,
+    /// Bytes that write(2) and its kin took.
+    pub bytes_written: u64,
+    /// Calls of read(2) and its kin.
+    pub reads: u64,
+    /// Calls of write(2) and its kin.
+    pub writes: u64,
     /// Largest resident set in pages; adds up as a maximum.
     pub max_resident_pages: u64,
 }
@@ -33,6 +41,10 @@ impl Usage {
         self.major_faults += other.major_faults;
         self.voluntary_switches += other.voluntary_switches;
         self.involuntary_switches += other.involuntary_switches;
+        self.bytes_read += other.bytes_read;
+        self.bytes_written += other.bytes_written;
+        self.reads += other.reads;
+        self.writes += other.writes;
         self.max_resident_pages = self.max_resident_pages.max(other.max_resident_pages);
     }
 }

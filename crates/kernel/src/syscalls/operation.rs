@@ -119,6 +119,10 @@ operations! {
     Splice(crate::fs::splice::Splice),
     TakeLock(crate::fs::locks::TakeLock),
     TakeWhole(crate::fs::locks::TakeWhole),
+    // terminals
+    TerminalRead(crate::fs::tty::transfer::TerminalRead),
+    TerminalWrite(crate::fs::tty::transfer::TerminalWrite),
+    TerminalControl(crate::fs::tty::control::TerminalControl),
     // processes
     WaitForChild(crate::process::wait::WaitForChild),
     VforkWait(crate::process::wait::VforkWait),

@@ -1,8 +1,9 @@
 //! Moving bytes: read(2), write(2), pread(2), readv(2) and their kin.
 
 use crate::entry::Call;
-use crate::fs::Fd;
 use crate::fs::ops::{self, Position, Read, Write};
+use crate::fs::tty::transfer::{TerminalRead, TerminalWrite};
+use crate::fs::{Fd, FileObject};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::user::{UserBuffer, UserPtr, UserSlice};
 use abi::fcntl::{IOV_MAX, Iovec, MAX_RW_COUNT, RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC};
@@ -111,7 +112,11 @@ pub(crate) fn pwritev2(
     }
     let from = read_vector(call, vector, count)?;
     let file = call.usable_file(fd)?;
+    let is_terminal = matches!(call.kernel.files[file].object, FileObject::Terminal { .. });
     let file = call.hold(file);
+    if is_terminal {
+        return ops::start(call, TerminalWrite { file, from, done: 0 });
+    }
     ops::start(call, Write { file, from, position, done: 0, nowait: flags & RWF_NOWAIT != 0 })
 }
 
@@ -123,7 +128,11 @@ pub(crate) fn lseek(call: &mut Call, fd: Fd, offset: i64, whence: u32) -> SysRes
 
 fn start_read(call: &mut Call, fd: Fd, to: UserBuffer, position: Position) -> SysResult {
     let file = call.usable_file(fd)?;
+    let is_terminal = matches!(call.kernel.files[file].object, FileObject::Terminal { .. });
     let file = call.hold(file);
+    if is_terminal {
+        return ops::start(call, TerminalRead { file, to, deadline: None });
+    }
     ops::start(call, Read { file, to, position, nowait: false })
 }
 

@@ -3,7 +3,7 @@
 use crate::kernel::Kernel;
 
 /// The text.
-pub fn node_text(kernel: &Kernel) -> String {
+pub(crate) fn node_text(kernel: &Kernel) -> String {
     let total = u64::from(kernel.memory.total()) * 4;
     let free = u64::from(kernel.memory.available()) * 4;
     format!(

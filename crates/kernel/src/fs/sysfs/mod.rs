@@ -10,6 +10,7 @@ use crate::kernel::Kernel;
 use abi::stat::{S_IFDIR, S_IFREG};
 use abi::{Errno, Error};
 use processor::{CACHE, PROCESSOR};
+pub(crate) use processor::{list_of, mask_of};
 
 /// A file or directory of sysfs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

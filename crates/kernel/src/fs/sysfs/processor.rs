@@ -5,7 +5,7 @@ use crate::fs::tree::tree;
 
 tree! {
     /// A file of one processor.
-    pub enum ProcessorFile: PROCESSOR {
+    pub(crate) enum ProcessorFile: PROCESSOR {
         Cache0 = "cache/index0/" 0o755;
         Cache1 = "cache/index1/" 0o755;
         Cache2 = "cache/index2/" 0o755;
@@ -31,7 +31,7 @@ tree! {
 
 tree! {
     /// A file of one cache.
-    pub enum CacheFile: CACHE {
+    pub(crate) enum CacheFile: CACHE {
         LineSize = "coherency_line_size" 0o444;
         Id = "id" 0o444;
         Level = "level" 0o444;
@@ -47,7 +47,7 @@ tree! {
 
 impl ProcessorFile {
     /// Which cache's directory it is.
-    pub fn cache_index(self) -> Option<u32> {
+    pub(crate) fn cache_index(self) -> Option<u32> {
         match self {
             ProcessorFile::Cache0 => Some(0),
             ProcessorFile::Cache1 => Some(1),
@@ -63,7 +63,7 @@ const CACHES: [(&str, u32, u32, u32); 4] =
     [("Data", 1, 8, 64), ("Instruction", 1, 8, 64), ("Unified", 2, 8, 512), ("Unified", 3, 16, 8192)];
 
 /// The text of a file of processor `number`; `None` for a directory.
-pub fn text(processors: u32, number: u32, file: ProcessorFile) -> Option<String> {
+pub(crate) fn text(processors: u32, number: u32, file: ProcessorFile) -> Option<String> {
     let own = || mask_of(number, number + 1, processors);
     let all = || mask_of(0, processors, processors);
     let text = match file {
@@ -84,7 +84,7 @@ pub fn text(processors: u32, number: u32, file: ProcessorFile) -> Option<String>
 }
 
 /// The text of a file of a processor's cache.
-pub fn cache_text(processors: u32, number: u32, index: u32, file: CacheFile) -> String {
+pub(crate) fn cache_text(processors: u32, number: u32, index: u32, file: CacheFile) -> String {
     let (kind, level, ways, sets) = CACHES[index as usize];
     let (first, end) = if level == 3 { (0, processors) } else { (number, number + 1) };
     let text = match file {
@@ -103,7 +103,7 @@ pub fn cache_text(processors: u32, number: u32, index: u32, file: CacheFile) -> 
 }
 
 /// Processors `first` to `end` without it as a list: `0-3`, cpuset(7) "List format".
-pub fn list_of(first: u32, end: u32) -> String {
+pub(crate) fn list_of(first: u32, end: u32) -> String {
     match end.saturating_sub(first) {
         0 => String::new(),
         1 => first.to_string(),
@@ -113,7 +113,7 @@ pub fn list_of(first: u32, end: u32) -> String {
 
 /// The same as a mask: words of 32 bits in hexadecimal with commas, cpuset(7) "Mask format"; as wide as all processors
 /// need.
-pub fn mask_of(first: u32, end: u32, processors: u32) -> String {
+pub(crate) fn mask_of(first: u32, end: u32, processors: u32) -> String {
     let words = processors.max(1).div_ceil(32);
     let digits = if words > 1 { 8 } else { (processors.max(1).div_ceil(4)) as usize };
     let word = |index: u32| {

@@ -163,7 +163,14 @@ impl Terminal {
         taken
     }
 
-    /// Whether a program's write would make progress. Few bytes of room do not count: Linux wakes writers late, too.
+    /// Sends a byte to the screen past output processing and flow control.
+    pub fn send(&mut self, byte: u8) {
+        if self.screen.len() < SCREEN_KEPT + QUEUE_CAPACITY + INPUT_CAPACITY {
+            self.screen.push_back(byte);
+        }
+    }
+
+    /// Whether a program's write would make progress.
     pub fn is_writable(&self) -> bool {
         !self.discipline.is_stopped() && self.screen_room() > 0
     }

@@ -1,0 +1,192 @@
+//! `/proc/sys`: settings of the kernel, sysctl(8), proc_sys(5). Only those are here that say something true of this kernel
+//! or change something in it.
+
+use super::identity::parse;
+use crate::entry::Call;
+use crate::fs::tree::tree;
+use crate::fs::tty::device::MOST_PTYS;
+use crate::ipc::pipe;
+use crate::kernel::Kernel;
+use crate::process::pids::PID_MAX;
+use crate::release;
+use abi::resource::CAP_LAST;
+use abi::{Errno, Error};
+
+tree! {
+    /// A setting.
+    pub enum Setting: SETTINGS {
+        FileMax = "fs/file-max" 0o444;
+        FileNr = "fs/file-nr" 0o444;
+        InodeNr = "fs/inode-nr" 0o444;
+        InodeState = "fs/inode-state" 0o444;
+        NrOpen = "fs/nr_open" 0o444;
+        OverflowFsGid = "fs/overflowgid" 0o444;
+        OverflowFsUid = "fs/overflowuid" 0o444;
+        PipeMaxSize = "fs/pipe-max-size" 0o444;
+        ProtectedSymlinks = "fs/protected_symlinks" 0o444;
+        Arch = "kernel/arch" 0o444;
+        CapLastCap = "kernel/cap_last_cap" 0o444;
+        Domainname = "kernel/domainname" 0o644;
+        Hostname = "kernel/hostname" 0o644;
+        NgroupsMax = "kernel/ngroups_max" 0o444;
+        NsLastPid = "kernel/ns_last_pid" 0o444;
+        Osrelease = "kernel/osrelease" 0o444;
+        Ostype = "kernel/ostype" 0o444;
+        OverflowGid = "kernel/overflowgid" 0o444;
+        OverflowUid = "kernel/overflowuid" 0o444;
+        PidMax = "kernel/pid_max" 0o444;
+        PtyMax = "kernel/pty/max" 0o444;
+        PtyNr = "kernel/pty/nr" 0o444;
+        PtyReserve = "kernel/pty/reserve" 0o444;
+        BootId = "kernel/random/boot_id" 0o444;
+        EntropyAvail = "kernel/random/entropy_avail" 0o444;
+        PoolSize = "kernel/random/poolsize" 0o444;
+        Uuid = "kernel/random/uuid" 0o444;
+        RandomizeVaSpace = "kernel/randomize_va_space" 0o444;
+        ThreadsMax = "kernel/threads-max" 0o444;
+        Version = "kernel/version" 0o444;
+        Somaxconn = "net/core/somaxconn" 0o444;
+        MaxMapCount = "vm/max_map_count" 0o644;
+        MmapMinAddr = "vm/mmap_min_addr" 0o644;
+        NrHugepages = "vm/nr_hugepages" 0o444;
+        OvercommitMemory = "vm/overcommit_memory" 0o644;
+        OvercommitRatio = "vm/overcommit_ratio" 0o644;
+        Swappiness = "vm/swappiness" 0o444;
+    }
+}
+
+/// uid and gid that stand for those that do not fit, `DEFAULT_OVERFLOWUID`.
+const OVERFLOW_ID: u32 = 65534;
+/// `NGROUPS_MAX`.
+const MOST_GROUPS: u32 = 65536;
+/// `__NEW_UTS_LEN`.
+const MOST_NAME: usize = 64;
+
+/// The text of a setting.
+///
+/// # Errors
+/// None.
+pub fn read(call: &mut Call, setting: Setting) -> Result<Vec<u8>, Error> {
+    if let Setting::Uuid = setting {
+        return Ok(format!("{}\n", new_uuid(call)).into_bytes());
+    }
+    if let Setting::BootId = setting {
+        let known = call.kernel.boot_id;
+        let boot_id = known.unwrap_or_else(|| new_uuid_bytes(call));
+        call.kernel.boot_id = Some(boot_id);
+        return Ok(format!("{}\n", uuid_text(boot_id)).into_bytes());
+    }
+    let mut text = value(call.kernel, setting).into_bytes();
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn value(kernel: &Kernel, setting: Setting) -> String {
+    let words = |words: &[u64]| words.iter().map(u64::to_string).collect::<Vec<_>>().join("\t");
+    match setting {
+        Setting::FileMax => i64::MAX.to_string(),
+        Setting::FileNr => words(&[kernel.files.len() as u64, 0, i64::MAX as u64]),
+        Setting::InodeNr => words(&[kernel.vfs.inodes.len() as u64, 0]),
+        Setting::InodeState => words(&[kernel.vfs.inodes.len() as u64, 0, 0, 0, 0, 0, 0]),
+        Setting::NrOpen => (1 << 20).to_string(),
+        Setting::OverflowFsGid | Setting::OverflowFsUid | Setting::OverflowGid | Setting::OverflowUid => {
+            OVERFLOW_ID.to_string()
+        }
+        Setting::PipeMaxSize => pipe::MAX_SIZE.to_string(),
+        // See `check_sticky_link` in fs/path.rs.
+        Setting::ProtectedSymlinks => "1".to_string(),
+        Setting::Arch => release::MACHINE.to_string(),
+        Setting::CapLastCap => CAP_LAST.to_string(),
+        Setting::Domainname => kernel.domain_name.escape_ascii().to_string(),
+        Setting::Hostname => kernel.configuration.host_name.escape_ascii().to_string(),
+        Setting::NgroupsMax => MOST_GROUPS.to_string(),
+        Setting::NsLastPid => kernel.pids.last().to_string(),
+        Setting::Osrelease => release::RELEASE.to_string(),
+        Setting::Ostype => release::SYSTEM.to_string(),
+        Setting::PidMax => PID_MAX.to_string(),
+        Setting::PtyMax => MOST_PTYS.to_string(),
+        Setting::PtyNr => kernel.terminals.count().to_string(),
+        Setting::PtyReserve => "0".to_string(),
+        Setting::EntropyAvail | Setting::PoolSize => "256".to_string(),
+        Setting::RandomizeVaSpace => "0".to_string(),
+        Setting::ThreadsMax => (u64::from(kernel.memory.total()) * 4096 / (8 * 16384)).max(20).to_string(),
+        Setting::Version => release::VERSION.to_string(),
+        Setting::Somaxconn => "4096".to_string(),
+        Setting::MaxMapCount => kernel.mm.settings.most_areas.to_string(),
+        Setting::MmapMinAddr => kernel.mm.settings.lowest_address.to_string(),
+        Setting::NrHugepages | Setting::Swappiness => "0".to_string(),
+        Setting::OvercommitMemory => kernel.mm.settings.overcommit.to_string(),
+        Setting::OvercommitRatio => kernel.mm.settings.overcommit_ratio.to_string(),
+        Setting::BootId | Setting::Uuid => unreachable!("made by the caller"),
+    }
+}
+
+/// Changes a setting.
+///
+/// # Errors
+/// `EINVAL` for what it cannot be, `EACCES` if it cannot be changed.
+pub fn write(call: &mut Call, setting: Setting, mode: u32, bytes: &[u8]) -> Result<usize, Error> {
+    if mode & 0o200 == 0 {
+        return Err(Errno::EACCES.because("the setting cannot be changed"));
+    }
+    let settings = &mut call.kernel.mm.settings;
+    match setting {
+        Setting::Hostname => call.kernel.configuration.host_name = line(bytes),
+        Setting::Domainname => call.kernel.domain_name = line(bytes),
+        Setting::OvercommitMemory => settings.overcommit = within(bytes, 0, 2)? as u32,
+        Setting::OvercommitRatio => settings.overcommit_ratio = within(bytes, 0, i64::from(i32::MAX))? as u32,
+        Setting::MaxMapCount => settings.most_areas = within(bytes, 0, i64::from(i32::MAX))? as usize,
+        Setting::MmapMinAddr => settings.lowest_address = within(bytes, 0, i64::MAX)? as u64,
+        _ => return Err(Errno::EACCES.because("the setting cannot be changed")),
+    }
+    Ok(bytes.len())
+}
+
+/// A name: the first line, as much as fits.
+fn line(bytes: &[u8]) -> Vec<u8> {
+    let end = bytes.iter().position(|byte| matches!(byte, b'\n' | 0)).unwrap_or(bytes.len());
+    bytes[..end.min(MOST_NAME)].to_vec()
+}
+
+fn within(bytes: &[u8], least: i64, most: i64) -> Result<i64, Error> {
+    let value = parse(bytes)?;
+    if !(least..=most).contains(&value) {
+        return Err(Errno::EINVAL.because("the number is outside the setting's range"));
+    }
+    Ok(value)
+}
+
+fn new_uuid(call: &mut Call) -> String {
+    uuid_text(new_uuid_bytes(call))
+}
+
+/// A random UUID, RFC 9562 version 4.
+fn new_uuid_bytes(call: &mut Call) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    call.chooser.random(&mut bytes);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    bytes
+}
+
+fn uuid_text(bytes: [u8; 16]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+    parts.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_has_five_parts() {
+        assert_eq!(uuid_text([0xab; 16]), "abababab-abab-abab-abab-abababababab");
+    }
+
+    #[test]
+    fn a_name_is_the_first_line() {
+        assert_eq!(line(b"jar\nmore"), b"jar");
+        assert_eq!(line(&[b'x'; 100]).len(), MOST_NAME);
+    }
+}
