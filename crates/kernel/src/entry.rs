@@ -14,6 +14,7 @@ use crate::fs::tty;
 use crate::kernel::Kernel;
 use crate::ports::{Chooser, Outside};
 use crate::process::{CallInProgress, Process, Thread, ThreadState};
+use crate::sched::rseq;
 use crate::signal::{self, Delivered};
 use crate::syscalls::operation::{Flow, Interrupted, Operation, Step, SysResult};
 use crate::syscalls::table as rows;
@@ -158,6 +159,13 @@ pub fn complete(call: &mut Call, thread: Id<Thread>, result: Result<u64, Error>)
 ///
 /// Signals are looked at after the step, not before: a call that can finish must not fail, signal(7).
 pub fn prepare(call: &mut Call) -> Ready {
+    if call.kernel.scheduler.take_start()
+        && let Some(thread) = call.kernel.threads.get(call.thread)
+        && thread.rseq.is_some()
+        && thread.operation.is_none()
+    {
+        rseq::interrupted(call);
+    }
     loop {
         let Some(thread) = call.kernel.threads.get_mut(call.thread) else { return Ready::NotNow };
         if thread.state == ThreadState::Runnable

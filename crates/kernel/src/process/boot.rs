@@ -204,6 +204,7 @@ fn make_first(kernel: &mut Kernel, init: Id<Process>, credentials: Id<Credential
         clear_child_tid: 0,
         robust_list: 0,
         rseq: None,
+        cpu: 0,
         policy: Policy::default(),
         memory_policy: Default::default(),
         io_priority: 0,

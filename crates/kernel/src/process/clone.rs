@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::fs;
 use crate::mm::{self, AddressSpace};
 use crate::process::pids::PID_MAX;
-use crate::sched::Policy;
+use crate::sched::{self, Policy};
 use crate::signal::{PendingSignals, SignalState};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
@@ -324,6 +324,8 @@ fn make_thread(call: &mut Call, plan: &Plan, tid: i32, process: Id<Process>) -> 
     let uid = kernel.credentials[set].uid;
     count_task(kernel, uid, 1);
 
+    // Threads are spread over the processors; a child process stays on its parent's.
+    let cpu = if plan.has(CLONE_VM) { sched::next_cpu(kernel, call.thread) } else { kernel.threads[call.thread].cpu };
     let own = &kernel.threads[call.thread];
     let mut registers = own.registers.clone();
     registers.set(Gpr::Rax, 0);
@@ -354,6 +356,7 @@ fn make_thread(call: &mut Call, plan: &Plan, tid: i32, process: Id<Process>) -> 
         clear_child_tid: if plan.has(CLONE_CHILD_CLEARTID) { plan.child_tid } else { 0 },
         robust_list: 0,
         rseq: if plan.has(CLONE_VM) { None } else { own.rseq },
+        cpu,
         policy: inherited_policy(own.policy),
         memory_policy: own.memory_policy,
         io_priority: own.io_priority,

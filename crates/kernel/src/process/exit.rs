@@ -102,6 +102,9 @@ pub(crate) fn leave_futexes(call: &mut Call) {
 /// The last thread is gone: gives back what the process holds, hands its children on, tells its parent.
 fn end_process(call: &mut Call, process: Id<Process>, status: i32) {
     let space = call.kernel.processes[process].space;
+    let peak = call.kernel.spaces[space].peak.resident;
+    let used = &mut call.kernel.processes[process].usage;
+    used.max_resident_pages = used.max_resident_pages.max(peak);
     mm::release_space(call, space);
     let kernel = &mut *call.kernel;
     let payers = kernel.processes[process].signals.flush(SignalSet(u64::MAX));

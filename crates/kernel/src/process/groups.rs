@@ -1,11 +1,14 @@
 //! Process groups and sessions, credentials(7), setpgid(2), setsid(2).
 
-use super::Process;
+use super::{Process, permission};
+use crate::entry::Call;
 use crate::kernel::Kernel;
 use crate::ports::Chooser;
 use crate::signal;
+use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use abi::signal::{SIGCONT, SIGHUP, SigInfo};
+use abi::{Errno, Error};
 
 /// Whether no member's parent is in another group of the same session, so that nobody would continue a stopped member.
 /// Linux `will_become_orphaned_pgrp`. belljar's own init counts as a parent only of the program that belljar's user
@@ -50,4 +53,77 @@ pub(crate) fn hang_up_if_orphaned(
         signal::send_to_group(kernel, chooser, group, SigInfo::kernel(SIGHUP));
         signal::send_to_group(kernel, chooser, group, SigInfo::kernel(SIGCONT));
     }
+}
+
+/// The process that a call means: 0 is the caller.
+fn meant(call: &Call, pid: i32) -> Result<Id<Process>, Error> {
+    if pid == 0 { Ok(call.process_id()) } else { permission::find_process(call.kernel, pid) }
+}
+
+/// setpgid(2).
+pub fn setpgid(call: &mut Call, pid: i32, group: i32) -> SysResult {
+    if group < 0 {
+        return Err(Errno::EINVAL.because("`pgid` is negative"));
+    }
+    let own = call.process_id();
+    let target = meant(call, pid)?;
+    let process = &call.kernel.processes[target];
+    if process.parent == Some(own) && target != own {
+        if process.session != call.kernel.processes[own].session {
+            return Err(Errno::EPERM.because("the child is in another session"));
+        }
+        if process.has_executed {
+            return Err(Errno::EACCES.because("the child runs a program of its own already"));
+        }
+    } else if target != own {
+        return Err(Errno::ESRCH.because("the process is neither the caller nor one of its children"));
+    }
+    if process.pid == process.session {
+        return Err(Errno::EPERM.because("the process leads its session"));
+    }
+    let group = if group == 0 { process.pid } else { group };
+    let (session, old) = (process.session, process.group);
+    if group != process.pid {
+        let members = call.kernel.pids.members(group);
+        if !members.iter().any(|member| call.kernel.processes[*member].session == session) {
+            return Err(Errno::EPERM.because("the session has no such process group"));
+        }
+    }
+    if group != old {
+        call.kernel.pids.join(target, group, session);
+        call.kernel.pids.leave(target, old, session);
+        call.kernel.processes[target].group = group;
+    }
+    Flow::OK
+}
+
+/// getpgid(2).
+pub fn getpgid(call: &mut Call, pid: i32) -> SysResult {
+    let target = meant(call, pid)?;
+    Ok(Flow::Done(call.kernel.processes[target].group as u64))
+}
+
+/// getpgrp(2).
+pub fn getpgrp(call: &mut Call) -> SysResult {
+    Ok(Flow::Done(call.process().group as u64))
+}
+
+/// getsid(2).
+pub fn getsid(call: &mut Call, pid: i32) -> SysResult {
+    let target = meant(call, pid)?;
+    Ok(Flow::Done(call.kernel.processes[target].session as u64))
+}
+
+/// setsid(2).
+pub fn setsid(call: &mut Call) -> SysResult {
+    let own = call.process_id();
+    let Process { pid, group, session, .. } = *call.process();
+    if !call.kernel.pids.members(pid).is_empty() {
+        return Err(Errno::EPERM.because("a process group has the caller's number"));
+    }
+    call.kernel.pids.join(own, pid, pid);
+    call.kernel.pids.leave(own, group, session);
+    let process = call.process();
+    (process.group, process.session) = (pid, pid);
+    Ok(Flow::Done(pid as u64))
 }

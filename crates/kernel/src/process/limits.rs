@@ -1,9 +1,15 @@
 //! Resource limits, getrlimit(2).
 
+use super::{Process, Thread, permission};
+use crate::entry::Call;
+use crate::syscalls::operation::{Flow, SysResult};
+use crate::table::Id;
+use crate::user::UserPtr;
 use abi::resource::{
-    RLIM_INFINITY, RLIM_NLIMITS, RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_NOFILE,
-    RLIMIT_NPROC, RLIMIT_RTPRIO, RLIMIT_SIGPENDING, RLIMIT_STACK, Rlimit,
+    CAP_SYS_RESOURCE, RLIM_INFINITY, RLIM_NLIMITS, RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE,
+    RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RTPRIO, RLIMIT_SIGPENDING, RLIMIT_STACK, Rlimit,
 };
+use abi::{Errno, Error};
 
 /// The limits of one process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,5 +48,89 @@ impl Limits {
     /// Sets both limits of a resource.
     pub(crate) fn set(&mut self, resource: usize, limit: Rlimit) {
         self.0[resource] = limit;
+    }
+}
+
+fn check(resource: u32) -> Result<usize, Error> {
+    let resource = resource as usize;
+    if resource < RLIM_NLIMITS { Ok(resource) } else { Err(Errno::EINVAL.because("there is no such resource")) }
+}
+
+/// getrlimit(2).
+pub fn getrlimit(call: &mut Call, resource: u32, to: UserPtr<Rlimit>) -> SysResult {
+    let limit = call.process().limits.get(check(resource)?);
+    call.write(to, &limit)?;
+    Flow::OK
+}
+
+/// setrlimit(2).
+pub fn setrlimit(call: &mut Call, resource: u32, from: UserPtr<Rlimit>) -> SysResult {
+    let new = call.read(from)?;
+    let process = call.process_id();
+    change(call, process, check(resource)?, new)?;
+    Flow::OK
+}
+
+/// prlimit(2).
+pub fn prlimit64(call: &mut Call, pid: i32, resource: u32, new: UserPtr<Rlimit>, old: UserPtr<Rlimit>) -> SysResult {
+    let new = match new.given() {
+        Some(new) => Some(call.read(new)?),
+        None => None,
+    };
+    let process = if pid == 0 {
+        call.process_id()
+    } else {
+        let thread = permission::find_thread(call.kernel, pid)?;
+        may_limit(call, thread)?;
+        call.kernel.threads[thread].process
+    };
+    let resource = check(resource)?;
+    let before = call.kernel.processes[process].limits.get(resource);
+    if let Some(new) = new {
+        change(call, process, resource, new)?;
+    }
+    call.write_if_given(old, &before)?;
+    Flow::OK
+}
+
+/// Whether the caller may look at and change a thread's limits, Linux `check_prlimit_permission`.
+fn may_limit(call: &Call, thread: Id<Thread>) -> Result<(), Error> {
+    let (own, other) = (call.credentials(), &call.kernel.credentials[call.kernel.threads[thread].credentials]);
+    let is_same = [other.uid, other.euid, other.suid].iter().all(|uid| *uid == own.uid)
+        && [other.gid, other.egid, other.sgid].iter().all(|gid| *gid == own.gid);
+    if call.thread == thread || is_same || own.has_capability(CAP_SYS_RESOURCE) {
+        return Ok(());
+    }
+    Err(Errno::EPERM.because("the process belongs to another user"))
+}
+
+fn change(call: &mut Call, process: Id<Process>, resource: usize, new: Rlimit) -> Result<(), Error> {
+    if new.current > new.maximum {
+        return Err(Errno::EINVAL.because("the soft limit is above the hard limit"));
+    }
+    let old = call.kernel.processes[process].limits.get(resource);
+    if resource == RLIMIT_NOFILE && new.maximum > OPEN_MAX {
+        return Err(Errno::EPERM.because("the limit is above /proc/sys/fs/nr_open"));
+    }
+    if new.maximum > old.maximum && !call.has_capability(CAP_SYS_RESOURCE) {
+        return Err(Errno::EPERM.because("raising a hard limit needs CAP_SYS_RESOURCE"));
+    }
+    call.kernel.processes[process].limits.set(resource, new);
+    Ok(())
+}
+
+/// /proc/sys/fs/nr_open.
+const OPEN_MAX: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_process_has_the_limits_of_linux() {
+        let limits = Limits::initial(4 << 30);
+        assert_eq!(limits.get(RLIMIT_STACK), Rlimit { current: 8 << 20, maximum: RLIM_INFINITY });
+        assert_eq!(limits.soft(RLIMIT_NOFILE), 1024);
+        assert_eq!(limits.soft(RLIMIT_NPROC), 16384);
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod arch;
 pub mod boot;
 pub mod calls;
 pub mod clone;
+pub mod control;
 pub mod credentials;
 pub mod exec;
 pub mod exit;
@@ -19,6 +20,7 @@ pub mod pidfd;
 pub mod pids;
 pub mod report;
 pub mod usage;
+pub mod users;
 pub mod wait;
 
 pub use credentials::Credentials;
@@ -30,7 +32,7 @@ use crate::clock::{Instant, TimerKey};
 use crate::fs::tty::Terminal;
 use crate::fs::{FdTable, FsContext, Node};
 use crate::mm::AddressSpace;
-use crate::sched::Policy;
+use crate::sched::{Policy, rseq};
 use crate::signal::{PendingSignals, SignalActions, SignalState};
 use crate::syscalls::operation::Operation;
 use crate::table::Id;
@@ -142,7 +144,9 @@ pub struct Attributes {
     pub personality: u32,
     /// membarrier(2): commands registered.
     pub membarrier: u32,
-    /// `PR_MCE_KILL`, `PR_SET_IO_FLUSHER` and other settings without any effect here, by their option number.
+    /// `PR_MCE_KILL`: early (1), late (0) or as the machine does (2); without effect.
+    pub memory_error_policy: u32,
+    /// `PR_SET_TIMERSLACK`, in nanoseconds; timers are exact whatever it is.
     pub timer_slack_ns: u64,
     /// `/proc/PID/oom_score_adj`, -1000 to 1000.
     pub oom_score_adjustment: i32,
@@ -160,6 +164,7 @@ impl Default for Attributes {
             huge_pages_disabled: false,
             personality: 0,
             membarrier: 0,
+            memory_error_policy: 2,
             timer_slack_ns: 50_000,
             oom_score_adjustment: 0,
             core_filter: 0x33,
@@ -205,8 +210,10 @@ pub struct Thread {
     pub clear_child_tid: u64,
     /// The list of robust futexes, set_robust_list(2).
     pub robust_list: u64,
-    /// rseq(2): address and signature, while registered.
-    pub rseq: Option<(u64, u32)>,
+    /// rseq(2), while registered.
+    pub rseq: Option<rseq::Registration>,
+    /// The processor that it is told it runs on.
+    pub cpu: u32,
     /// Its scheduling class and priority.
     pub policy: Policy,
     /// ioprio_set(2).

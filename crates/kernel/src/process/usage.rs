@@ -1,9 +1,14 @@
 //! What threads and processes have used, getrusage(2).
 
+use super::report::TICK_NS;
 use super::{Process, Thread};
+use crate::entry::Call;
 use crate::kernel::Kernel;
+use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
-use abi::resource::Rusage;
+use crate::user::UserPtr;
+use abi::Errno;
+use abi::resource::{RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD, Rusage, Tms};
 
 /// Counts that add up: of a thread, of a process's ended threads, of its children.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,4 +87,38 @@ impl Usage {
             ..Rusage::default()
         }
     }
+}
+
+/// getrusage(2).
+pub fn getrusage(call: &mut Call, who: i32, to: UserPtr<Rusage>) -> SysResult {
+    let process = call.process_id();
+    let space = call.space();
+    let peak = call.kernel.spaces[space].peak.resident;
+    let mut used = match who {
+        RUSAGE_SELF => of_process(call.kernel, process),
+        RUSAGE_CHILDREN => call.kernel.processes[process].children_usage,
+        RUSAGE_THREAD => of_thread(call.current()),
+        _ => return Err(Errno::EINVAL.because("`who` is none of RUSAGE_SELF, RUSAGE_CHILDREN, RUSAGE_THREAD")),
+    };
+    if who != RUSAGE_CHILDREN {
+        used.max_resident_pages = used.max_resident_pages.max(peak);
+    }
+    call.write(to, &used.to_wire())?;
+    Flow::OK
+}
+
+/// times(2). The result counts ticks since some moment before the start.
+pub fn times(call: &mut Call, to: UserPtr<Tms>) -> SysResult {
+    let process = call.process_id();
+    let own = of_process(call.kernel, process);
+    let children = call.kernel.processes[process].children_usage;
+    let ticks = |ns: u64| (ns / TICK_NS) as i64;
+    let times = Tms {
+        user: ticks(own.user_ns),
+        system: ticks(own.system_ns),
+        children_user: ticks(children.user_ns),
+        children_system: ticks(children.system_ns),
+    };
+    call.write_if_given(to, &times)?;
+    Ok(Flow::Done(call.kernel.clock.monotonic_ns() / TICK_NS))
 }

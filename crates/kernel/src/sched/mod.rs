@@ -1,6 +1,10 @@
 //! Who may run: the queue from which the chooser picks. Classes, priorities and affinity are kept per thread; what
 //! they change about the order is decided here.
 
+pub mod calls;
+pub mod rseq;
+
+use crate::kernel::Kernel;
 use crate::process::Thread;
 use crate::table::Id;
 use std::collections::{BTreeSet, VecDeque};
@@ -16,6 +20,7 @@ pub struct Scheduler {
     listed: BTreeSet<Id<Thread>>,
     current: Option<Id<Thread>>,
     yielded: bool,
+    has_just_started: bool,
 }
 
 impl Scheduler {
@@ -51,7 +56,14 @@ impl Scheduler {
         self.listed.remove(&thread);
         self.current = Some(thread);
         self.yielded = false;
+        self.has_just_started = true;
         thread
+    }
+
+    /// Whether this is the first look at the running thread since it was let run.
+    #[inline]
+    pub(crate) fn take_start(&mut self) -> bool {
+        std::mem::take(&mut self.has_just_started)
     }
 
     /// Nobody runs any more. The caller makes the thread ready again if it is.
@@ -91,4 +103,21 @@ impl Default for Policy {
     fn default() -> Policy {
         Policy { class: abi::sched::SCHED_OTHER, priority: 0, nice: 0, reset_on_fork: false, affinity: u64::MAX }
     }
+}
+
+/// The processors of the machine, a bit each.
+pub fn online(kernel: &Kernel) -> u64 {
+    match kernel.configuration.cpus {
+        cpus @ 0..64 => (1 << cpus.max(1)) - 1,
+        _ => u64::MAX,
+    }
+}
+
+/// The processor for a new thread: the next one after its creator's that the creator may use.
+pub(crate) fn next_cpu(kernel: &Kernel, creator: Id<Thread>) -> u32 {
+    let Thread { cpu, policy, .. } = &kernel.threads[creator];
+    let allowed = policy.affinity & online(kernel);
+    let above = allowed & !(u64::MAX >> (63 - cpu));
+    let chosen = if above != 0 { above } else { allowed };
+    if chosen == 0 { *cpu } else { chosen.trailing_zeros() }
 }

@@ -5,6 +5,7 @@ use super::{frame, send};
 use crate::entry::{self, Call};
 use crate::event::Event;
 use crate::process::{Process, Report, exit, groups, report};
+use crate::sched::rseq;
 use crate::syscalls::operation::Operation;
 use crate::table::Id;
 use abi::signal::{SA_NODEFER, SA_RESETHAND, SA_RESTART, SIG_DFL, SIG_IGN, SIGSEGV, SIGSTOP, SigAction, SigInfo};
@@ -118,6 +119,7 @@ fn run_handler(call: &mut Call, info: SigInfo, action: SigAction) -> Delivered {
     let during = call.current().signals.blocked;
     entry::settle(call, action.flags & SA_RESTART != 0);
     super::mask::leave(call);
+    rseq::interrupted(call);
     let back_to = call.current().signals.blocked;
     if frame::build(call, &info, action, back_to).is_err() {
         call.current().signals.blocked = during;

@@ -17,7 +17,7 @@ use abi::Errno;
 use abi::fcntl::{Iovec, OpenHow};
 use abi::futex::FutexWaiter;
 use abi::process::CloneArgs;
-use abi::resource::Rusage;
+use abi::resource::{CapabilityData, CapabilityHeader, Rlimit, Rusage, Sysinfo, Tms};
 use abi::signal::{SigAction, SigInfo, SigStack};
 use abi::stat::{Stat, Statfs, Statx};
 use abi::time::Timespec;
@@ -363,8 +363,108 @@ syscalls! {
        crate::futex::calls::futex_waitv, full, "futex_waitv(2)", "futex/waitv.c";
 
     // scheduling
+    24 sched_yield() => crate::sched::calls::sched_yield, full, "sched_yield(2)", "process/scheduling.c";
+    140 getpriority(which: i32, who: i32) => crate::sched::calls::getpriority,
+       full, "getpriority(2)", "process/scheduling.c";
+    141 setpriority(which: i32, who: i32, nice: i32) => crate::sched::calls::setpriority,
+       partial "all threads get the same share", "getpriority(2)", "process/scheduling.c";
+    142 sched_setparam(pid: i32, priority: UserPtr<i32>) => crate::sched::calls::sched_setparam,
+       partial "priorities do not decide who runs", "sched_setparam(2)", "process/scheduling.c";
+    143 sched_getparam(pid: i32, priority: UserPtr<i32>) => crate::sched::calls::sched_getparam,
+       full, "sched_setparam(2)", "process/scheduling.c";
+    144 sched_setscheduler(pid: i32, policy: i32, priority: UserPtr<i32>) => crate::sched::calls::sched_setscheduler,
+       partial "policies do not decide who runs; SCHED_DEADLINE", "sched_setscheduler(2)", "process/scheduling.c";
+    145 sched_getscheduler(pid: i32) => crate::sched::calls::sched_getscheduler,
+       full, "sched_setscheduler(2)", "process/scheduling.c";
+    146 sched_get_priority_max(policy: i32) => crate::sched::calls::sched_get_priority_max,
+       full, "sched_get_priority_max(2)", "process/scheduling.c";
+    147 sched_get_priority_min(policy: i32) => crate::sched::calls::sched_get_priority_min,
+       full, "sched_get_priority_max(2)", "process/scheduling.c";
+    148 sched_rr_get_interval(pid: i32, interval: UserPtr<Timespec>) => crate::sched::calls::sched_rr_get_interval,
+       full, "sched_rr_get_interval(2)", "process/scheduling.c";
+    203 sched_setaffinity(pid: i32, size: u32, mask: u64) => crate::sched::calls::sched_setaffinity,
+       full, "sched_setaffinity(2)", "process/scheduling.c";
+    204 sched_getaffinity(pid: i32, size: u32, mask: u64) => crate::sched::calls::sched_getaffinity,
+       full, "sched_setaffinity(2)", "process/scheduling.c";
+    251 ioprio_set(which: i32, who: i32, priority: i32) => crate::sched::calls::ioprio_set,
+       full, "ioprio_set(2)", "process/scheduling.c";
+    252 ioprio_get(which: i32, who: i32) => crate::sched::calls::ioprio_get,
+       full, "ioprio_set(2)", "process/scheduling.c";
+    309 getcpu(cpu: UserPtr<u32>, node: UserPtr<u32>) => crate::sched::calls::getcpu,
+       full, "getcpu(2)", "process/scheduling.c";
+    314 sched_setattr(pid: i32, attributes: u64, flags: u32) => crate::sched::calls::sched_setattr,
+       partial "policies do not decide who runs; SCHED_DEADLINE", "sched_setattr(2)", "process/scheduling.c";
+    315 sched_getattr(pid: i32, attributes: u64, size: u32, flags: u32) => crate::sched::calls::sched_getattr,
+       full, "sched_setattr(2)", "process/scheduling.c";
+    324 membarrier(command: i32, flags: u32, cpu: i32) => crate::process::control::membarrier,
+       full, "membarrier(2)", "process/control.c";
+    334 rseq(area: u64, length: u32, flags: u32, signature: u32) => crate::sched::rseq::rseq,
+       full, "rseq(2)", "process/rseq.c";
 
     // identity and limits
+    63 uname(to: u64) => crate::process::control::uname, full, "uname(2)", "process/control.c";
+    97 getrlimit(resource: u32, to: UserPtr<Rlimit>) => crate::process::limits::getrlimit,
+       full, "getrlimit(2)", "process/limits.c";
+    98 getrusage(who: i32, to: UserPtr<Rusage>) => crate::process::usage::getrusage,
+       full, "getrusage(2)", "process/usage.c";
+    99 sysinfo(to: UserPtr<Sysinfo>) => crate::process::control::sysinfo,
+       partial "load averages", "sysinfo(2)", "process/control.c";
+    100 times(to: UserPtr<Tms>) => crate::process::usage::times, full, "times(2)", "process/usage.c";
+    101 ptrace(request: u64, pid: i32) => crate::process::control::ptrace,
+       partial "nobody can be traced: EPERM", "ptrace(2)", "process/control.c";
+    102 getuid() => crate::process::users::getuid, full, "getuid(2)", "process/users.c";
+    104 getgid() => crate::process::users::getgid, full, "getgid(2)", "process/users.c";
+    105 setuid(uid: u32) => crate::process::users::setuid, full, "setuid(2)", "process/users.c";
+    106 setgid(gid: u32) => crate::process::users::setgid, full, "setgid(2)", "process/users.c";
+    107 geteuid() => crate::process::users::geteuid, full, "getuid(2)", "process/users.c";
+    108 getegid() => crate::process::users::getegid, full, "getgid(2)", "process/users.c";
+    109 setpgid(pid: i32, group: i32) => crate::process::groups::setpgid, full, "setpgid(2)", "process/groups.c";
+    111 getpgrp() => crate::process::groups::getpgrp, full, "getpgrp(2)", "process/groups.c";
+    112 setsid() => crate::process::groups::setsid, full, "setsid(2)", "process/groups.c";
+    113 setreuid(real: u32, effective: u32) => crate::process::users::setreuid,
+       full, "setreuid(2)", "process/users.c";
+    114 setregid(real: u32, effective: u32) => crate::process::users::setregid,
+       full, "setreuid(2)", "process/users.c";
+    115 getgroups(size: i32, list: UserPtr<u32>) => crate::process::users::getgroups,
+       full, "getgroups(2)", "process/users.c";
+    116 setgroups(size: i32, list: UserPtr<u32>) => crate::process::users::setgroups,
+       full, "getgroups(2)", "process/users.c";
+    117 setresuid(real: u32, effective: u32, saved: u32) => crate::process::users::setresuid,
+       full, "setresuid(2)", "process/users.c";
+    118 getresuid(real: UserPtr<u32>, effective: UserPtr<u32>, saved: UserPtr<u32>) =>
+       crate::process::users::getresuid, full, "getresuid(2)", "process/users.c";
+    119 setresgid(real: u32, effective: u32, saved: u32) => crate::process::users::setresgid,
+       full, "setresuid(2)", "process/users.c";
+    120 getresgid(real: UserPtr<u32>, effective: UserPtr<u32>, saved: UserPtr<u32>) =>
+       crate::process::users::getresgid, full, "getresuid(2)", "process/users.c";
+    121 getpgid(pid: i32) => crate::process::groups::getpgid, full, "getpgid(2)", "process/groups.c";
+    122 setfsuid(uid: u32) => crate::process::users::setfsuid, full, "setfsuid(2)", "process/users.c";
+    123 setfsgid(gid: u32) => crate::process::users::setfsgid, full, "setfsgid(2)", "process/users.c";
+    124 getsid(pid: i32) => crate::process::groups::getsid, full, "getsid(2)", "process/groups.c";
+    125 capget(header: UserPtr<CapabilityHeader>, data: UserPtr<CapabilityData>) => crate::process::users::capget,
+       full, "capget(2)", "process/users.c";
+    126 capset(header: UserPtr<CapabilityHeader>, data: UserPtr<CapabilityData>) => crate::process::users::capset,
+       full, "capget(2)", "process/users.c";
+    135 personality(persona: u32) => crate::process::control::personality,
+       partial "only PER_LINUX has an effect", "personality(2)", "process/control.c";
+    157 prctl(option: i32, arg2: u64, arg3: u64, arg4: u64, arg5: u64) => crate::process::control::prctl,
+       partial "PR_SET_MM, seccomp, speculation control, system call user dispatch, names of mappings",
+       "prctl(2)", "process/control.c";
+    158 arch_prctl(code: i32, address: u64) => crate::process::control::arch_prctl,
+       full, "arch_prctl(2)", "process/control.c";
+    160 setrlimit(resource: u32, from: UserPtr<Rlimit>) => crate::process::limits::setrlimit,
+       full, "getrlimit(2)", "process/limits.c";
+    170 sethostname(name: u64, length: i32) => crate::process::control::sethostname,
+       full, "gethostname(2)", "process/control.c";
+    219 restart_syscall() => crate::process::control::restart_syscall,
+       full, "restart_syscall(2)", "process/control.c";
+    272 unshare(flags: u64) => crate::process::control::unshare,
+       partial "namespaces", "unshare(2)", "process/control.c";
+    302 prlimit64(pid: i32, resource: u32, new: UserPtr<Rlimit>, old: UserPtr<Rlimit>) =>
+       crate::process::limits::prlimit64, full, "getrlimit(2)", "process/limits.c";
+    308 setns(fd: Fd, kind: i32) => crate::process::control::setns, partial "namespaces", "setns(2)", "process/control.c";
+    312 kcmp(pid1: i32, pid2: i32, kind: i32, index1: u64, index2: u64) => crate::process::control::kcmp,
+       partial "KCMP_EPOLL_TFD", "kcmp(2)", "process/control.c";
 
     // time
 

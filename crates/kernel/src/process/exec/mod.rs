@@ -20,6 +20,7 @@ use crate::user::UserCStr;
 use abi::fcntl::{AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW};
 use abi::signal::SIGSEGV;
 use abi::{Errno, Error};
+pub(crate) use commit::NAME_LENGTH;
 use program::Program;
 pub(crate) use strings::Strings;
 
