@@ -4,38 +4,40 @@ use crate::entry::Call;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::user::UserPtr;
 use abi::Errno;
+use abi::process::{
+    ARCH_GET_CPUID, ARCH_GET_FS, ARCH_GET_GS, ARCH_GET_XCOMP_PERM, ARCH_GET_XCOMP_SUPP, ARCH_REQ_XCOMP_PERM,
+    ARCH_SET_CPUID, ARCH_SET_FS, ARCH_SET_GS,
+};
 
-const ARCH_SET_GS: i32 = 0x1001;
-const ARCH_SET_FS: i32 = 0x1002;
-const ARCH_GET_FS: i32 = 0x1003;
-const ARCH_GET_GS: i32 = 0x1004;
-const ARCH_GET_CPUID: i32 = 0x1011;
-
-/// arch_prctl(2). What a processor without the feature (AMX, shadow stacks) knows nothing of answers `EINVAL`.
-pub(crate) fn arch_prctl(call: &mut Call, operation: i32, address: u64) -> SysResult {
-    match operation {
-        ARCH_SET_FS | ARCH_SET_GS => {
-            let space = call.space();
-            if address >= call.kernel.spaces[space].table.scheme().user_end() {
-                return Err(Errno::EPERM.because("the base lies outside of the address space"));
-            }
-            let registers = &mut call.current().registers;
-            let base = if operation == ARCH_SET_FS { &mut registers.fs_base } else { &mut registers.gs_base };
-            *base = address;
+/// arch_prctl(2).
+pub fn arch_prctl(call: &mut Call, code: i32, address: u64) -> SysResult {
+    let end = call.kernel.configuration.paging.user_end();
+    let registers = &mut call.current().registers;
+    match code {
+        ARCH_SET_FS | ARCH_SET_GS if address >= end => {
+            Err(Errno::EPERM.because("the address is outside the program's addresses"))
+        }
+        ARCH_SET_FS => {
+            registers.fs_base = address;
             Flow::OK
         }
-        ARCH_GET_FS => {
-            let base = call.current().registers.fs_base;
+        ARCH_SET_GS => {
+            registers.gs_base = address;
+            Flow::OK
+        }
+        ARCH_GET_FS | ARCH_GET_GS => {
+            let base = if code == ARCH_GET_FS { registers.fs_base } else { registers.gs_base };
             call.write(UserPtr::new(address), &base)?;
             Flow::OK
         }
-        ARCH_GET_GS => {
-            let base = call.current().registers.gs_base;
-            call.write(UserPtr::new(address), &base)?;
-            Flow::OK
-        }
-        // cpuid may be executed.
         ARCH_GET_CPUID => Ok(Flow::Done(1)),
+        ARCH_SET_CPUID => Err(Errno::ENODEV.because("the processor cannot refuse cpuid")),
+        ARCH_GET_XCOMP_SUPP | ARCH_GET_XCOMP_PERM => {
+            // x87, SSE, AVX.
+            call.write::<u64>(UserPtr::new(address), &7)?;
+            Flow::OK
+        }
+        ARCH_REQ_XCOMP_PERM => Err(Errno::EOPNOTSUPP.because("the processor has no state to be asked for")),
         _ => Err(Errno::EINVAL.because("the processor has no such feature")),
     }
 }

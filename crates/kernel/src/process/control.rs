@@ -1,4 +1,4 @@
-//! Settings of processes and threads: prctl(2), arch_prctl(2), personality(2), membarrier(2), and what this kernel does
+//! Settings of processes and threads: prctl(2), personality(2), membarrier(2), and what this kernel does
 //! without: namespaces, ptrace(2).
 
 use super::exec::NAME_LENGTH;
@@ -209,39 +209,6 @@ fn secure_bits(set: &Credentials, new: u64) -> Result<u32, Error> {
     Ok(new as u32)
 }
 
-/// arch_prctl(2).
-pub fn arch_prctl(call: &mut Call, code: i32, address: u64) -> SysResult {
-    let end = call.kernel.configuration.paging.user_end();
-    let registers = &mut call.current().registers;
-    match code {
-        ARCH_SET_FS | ARCH_SET_GS if address >= end => {
-            Err(Errno::EPERM.because("the address is outside the program's addresses"))
-        }
-        ARCH_SET_FS => {
-            registers.fs_base = address;
-            Flow::OK
-        }
-        ARCH_SET_GS => {
-            registers.gs_base = address;
-            Flow::OK
-        }
-        ARCH_GET_FS | ARCH_GET_GS => {
-            let base = if code == ARCH_GET_FS { registers.fs_base } else { registers.gs_base };
-            call.write(UserPtr::new(address), &base)?;
-            Flow::OK
-        }
-        ARCH_GET_CPUID => done(1_u64),
-        ARCH_SET_CPUID => Err(Errno::ENODEV.because("the processor cannot refuse cpuid")),
-        ARCH_GET_XCOMP_SUPP | ARCH_GET_XCOMP_PERM => {
-            // x87, SSE, AVX.
-            call.write::<u64>(UserPtr::new(address), &7)?;
-            Flow::OK
-        }
-        ARCH_REQ_XCOMP_PERM => Err(Errno::EOPNOTSUPP.because("the processor has no state to be asked for")),
-        _ => invalid("`op` is unknown"),
-    }
-}
-
 /// personality(2). Kept and shown; only PER_LINUX's behaviour is there.
 pub fn personality(call: &mut Call, persona: u32) -> SysResult {
     let attributes = &mut call.process().attributes;
@@ -384,6 +351,12 @@ pub fn sethostname(call: &mut Call, name: u64, length: i32) -> SysResult {
     Flow::OK
 }
 
+/// setdomainname(2).
+pub fn setdomainname(call: &mut Call, name: u64, length: i32) -> SysResult {
+    call.kernel.domain_name = read_host_name(call, name, length)?;
+    Flow::OK
+}
+
 fn read_host_name(call: &mut Call, from: u64, length: i32) -> Result<Vec<u8>, Error> {
     if !call.has_capability(CAP_SYS_ADMIN) {
         return Err(Errno::EPERM.because("setting the machine's name needs CAP_SYS_ADMIN"));
@@ -398,12 +371,13 @@ fn read_host_name(call: &mut Call, from: u64, length: i32) -> Result<Vec<u8>, Er
 
 /// uname(2).
 pub fn uname(call: &mut Call, to: u64) -> SysResult {
-    use crate::release::{DOMAIN, MACHINE, RELEASE, SYSTEM, VERSION};
+    use crate::release::{MACHINE, RELEASE, SYSTEM, VERSION};
     const FIELD: usize = 65;
     let node = call.kernel.configuration.host_name.clone();
+    let domain = call.kernel.domain_name.clone();
     let mut bytes = [0; 6 * FIELD];
     let fields: [&[u8]; 6] =
-        [SYSTEM.as_bytes(), &node, RELEASE.as_bytes(), VERSION.as_bytes(), MACHINE.as_bytes(), DOMAIN.as_bytes()];
+        [SYSTEM.as_bytes(), &node, RELEASE.as_bytes(), VERSION.as_bytes(), MACHINE.as_bytes(), &domain];
     for (field, text) in bytes.chunks_exact_mut(FIELD).zip(fields) {
         let length = text.len().min(FIELD - 1);
         field[..length].copy_from_slice(&text[..length]);

@@ -450,12 +450,12 @@ syscalls! {
     157 prctl(option: i32, arg2: u64, arg3: u64, arg4: u64, arg5: u64) => crate::process::control::prctl,
        partial "PR_SET_MM, seccomp, speculation control, system call user dispatch, names of mappings",
        "prctl(2)", "process/control.c";
-    158 arch_prctl(code: i32, address: u64) => crate::process::control::arch_prctl,
-       full, "arch_prctl(2)", "process/control.c";
     160 setrlimit(resource: u32, from: UserPtr<Rlimit>) => crate::process::limits::setrlimit,
        full, "getrlimit(2)", "process/limits.c";
     170 sethostname(name: u64, length: i32) => crate::process::control::sethostname,
        full, "gethostname(2)", "process/control.c";
+    171 setdomainname(name: u64, length: i32) => crate::process::control::setdomainname,
+       full, "getdomainname(2)", "process/control.c";
     219 restart_syscall() => crate::process::control::restart_syscall,
        full, "restart_syscall(2)", "process/control.c";
     272 unshare(flags: u64) => crate::process::control::unshare,
