@@ -10,16 +10,6 @@ use std::fmt::Write;
 use x86::native::oracle::BREAKPOINT;
 use x86::step::Stepper;
 
-/// The arithmetic flags: their bits in `RflagsBits` and in RFLAGS.
-const FLAGS: [(u64, u64); 6] = [
-    (iced_x86::RflagsBits::OF as u64, 1 << 11),
-    (iced_x86::RflagsBits::SF as u64, 1 << 7),
-    (iced_x86::RflagsBits::ZF as u64, 1 << 6),
-    (iced_x86::RflagsBits::AF as u64, 1 << 4),
-    (iced_x86::RflagsBits::CF as u64, 1 << 0),
-    (iced_x86::RflagsBits::PF as u64, 1 << 2),
-];
-
 /// A program in the code pages, and what it starts from.
 pub struct Block {
     /// Everything that is not a breakpoint: address and bytes.
@@ -241,8 +231,7 @@ pub fn run(
     let mut guest = world.guest.registers.clone();
     if event.vector != BREAKPOINT {
         // Translated code does not keep flags that the faulting instruction is about to overwrite.
-        let overwritten = u64::from(block.last.rflags_modified() & 0x3f);
-        let mask = FLAGS.iter().filter(|(bit, _)| overwritten & bit != 0).map(|(_, flag)| flag).sum::<u64>();
+        let mask = compare::overwritten_flags(&block.last);
         guest.rflags = guest.rflags & !mask | native.rflags & mask;
     }
     compare::registers(&mut report, &native, &guest);

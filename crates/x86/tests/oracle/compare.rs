@@ -2,10 +2,11 @@
 
 use super::generate::Case;
 use super::world::World;
-use iced_x86::Mnemonic;
+use iced_x86::{Instruction, Mnemonic, RflagsBits};
 use machine::mmu::Access;
-use machine::{Exception, Registers, Trap};
+use machine::{Exception, Gpr, Registers, Trap};
 use std::fmt::Write;
+use x86::X86Processor;
 use x86::assist::classify::{self, Handler};
 use x86::native::oracle::{BREAKPOINT, Event};
 use x86::step::Stepper;
@@ -18,18 +19,66 @@ pub enum Failure {
     Differs(String),
 }
 
+/// What executes an instruction here.
+pub enum Executor {
+    /// One instruction, and no more.
+    Step(Box<Stepper>),
+    /// Translated code, up to the breakpoint behind the instruction.
+    Translate(Box<X86Processor>),
+}
+
+impl Executor {
+    fn execute(&mut self, world: &mut World, case: &Case) -> Result<(), Trap> {
+        let processor = match self {
+            Executor::Step(stepper) => return world.guest.step(stepper),
+            Executor::Translate(processor) => processor,
+        };
+        let trap = world.guest.run(&mut **processor, 1000).trap;
+        let registers = &mut world.guest.registers;
+        match trap {
+            Trap::Exception(Exception::Breakpoint) => {
+                registers.rip -= 1;
+                Ok(())
+            }
+            // The jump is done.
+            Trap::PageFault(fault) if fault.access == Access::Execute && registers.rip != case.registers.rip => Ok(()),
+            trap => Err(trap),
+        }
+    }
+}
+
+/// The arithmetic flags: their bits in `RflagsBits` and in RFLAGS.
+const FLAGS: [(u32, u64); 6] = [
+    (RflagsBits::OF, 1 << 11),
+    (RflagsBits::SF, 1 << 7),
+    (RflagsBits::ZF, 1 << 6),
+    (RflagsBits::AF, 1 << 4),
+    (RflagsBits::CF, 1 << 0),
+    (RflagsBits::PF, 1 << 2),
+];
+
+/// The flags that an instruction may overwrite, as a mask of RFLAGS.
+pub fn overwritten_flags(instruction: &Instruction) -> u64 {
+    FLAGS.iter().filter(|(bit, _)| instruction.rflags_modified() & bit != 0).map(|(_, flag)| flag).sum()
+}
+
 /// One instruction.
-pub fn single(world: &mut World, stepper: &mut Stepper, case: &Case) -> Result<(), Failure> {
+pub fn single(world: &mut World, executor: &mut Executor, case: &Case) -> Result<(), Failure> {
     world.apply(&case.patches);
     world.set_code(case.registers.rip, &case.bytes);
     let mut native = case.registers.clone();
     let event = world.run_host(&mut native);
     world.guest.registers = case.registers.clone();
-    let outcome = world.guest.step(stepper);
+    let outcome = executor.execute(world, case);
     let handler = classify::handler(&case.instruction);
     if event.vector == 6 && handler != Handler::Gather {
         world.differences();
         return Err(Failure::Missing);
+    }
+    if outcome.is_err() && matches!(executor, Executor::Translate(_)) {
+        // Translated code does not keep the flags that are about to be overwritten.
+        let mask = overwritten_flags(&case.instruction);
+        native.rflags = native.rflags & !mask | world.guest.registers.rflags & mask;
     }
     forgive(case, outcome.is_err(), &mut native, &world.guest.registers);
     let mut report = String::new();
@@ -86,6 +135,11 @@ fn finish(
     if (masked || case.instruction.mnemonic() == Mnemonic::Enter) && faulted {
         // The processor stores what comes before the fault; again when it goes on.
         ignored.push(0..u64::MAX);
+    }
+    if faulted && case.instruction.mnemonic() == Mnemonic::Call {
+        // A call to where nothing can be has pushed its return address.
+        let rsp = native.get(Gpr::Rsp);
+        ignored.push(rsp.wrapping_sub(8)..rsp);
     }
     for (address, host, guest) in world.differences() {
         if ignored.iter().any(|range| range.contains(&address)) {

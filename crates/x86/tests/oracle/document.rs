@@ -21,6 +21,9 @@ Known differences from one processor or another, all in what the manuals leave o
 
 - The last instruction, data and opcode fields of the x87 state are always zero.
 - A store that faults in its second page (`maskmovdqu`, `enter`) has stored nothing in the first.
+- `call` to a non-canonical address faults at the call, but the return address may have been stored.
+- After a page fault, and where a thread is preempted, an arithmetic flag that the following instructions overwrite before
+  anything reads it may hold another value.
 - A gather that faults leaves the mask of elements that are not done as it was.
 
 ";

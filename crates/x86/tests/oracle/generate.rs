@@ -397,7 +397,9 @@ impl Case {
             if random.percent(20) {
                 // Overlapping.
                 let near = self.registers.get(Gpr::Rdi).wrapping_add(random.below(40)).wrapping_sub(20);
-                self.registers.set(Gpr::Rsi, near);
+                if is_canonical(near) {
+                    self.registers.set(Gpr::Rsi, near);
+                }
             }
             if matches!(self.instruction.mnemonic(), Mnemonic::Scasb | Mnemonic::Cmpsb) && random.percent(50) {
                 // Runs of equal bytes.

@@ -17,7 +17,7 @@ mod random;
 mod world;
 
 use blocks::Warmth;
-use compare::Failure;
+use compare::{Executor, Failure};
 use iced_x86::Code;
 use machine::Processor;
 use random::Random;
@@ -40,10 +40,19 @@ fn compared() -> Vec<Code> {
 }
 
 #[test]
-fn single_instructions_agree_with_the_host() {
+fn instructions_stepped_agree_with_the_host() {
+    instructions_agree(Executor::Step(Box::new(Stepper::new(1).unwrap())));
+}
+
+#[test]
+fn instructions_translated_agree_with_the_host() {
+    instructions_agree(Executor::Translate(Box::new(X86Processor::new().unwrap())));
+}
+
+/// Compares a number of instances of each encoding.
+fn instructions_agree(mut executor: Executor) {
     let (seed, rounds) = (number("BELLJAR_SEED", 1), number("BELLJAR_ROUNDS", 30));
     println!("seed {seed}, {rounds} instances of each encoding");
-    let mut stepper = Stepper::new(1).unwrap();
     let trace = std::env::var_os("BELLJAR_TRACE").is_some();
     let mut failures = Vec::new();
     let mut missing = Vec::new();
@@ -61,7 +70,7 @@ fn single_instructions_agree_with_the_host() {
             if trace {
                 eprint!("{}", compare::describe(&case));
             }
-            match compare::single(&mut world, &mut stepper, &case) {
+            match compare::single(&mut world, &mut executor, &case) {
                 Ok(()) => {}
                 Err(Failure::Missing) => {
                     missing.push(code);
