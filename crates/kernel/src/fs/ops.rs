@@ -305,12 +305,10 @@ fn seek_inode(
         SEEK_DATA | SEEK_HOLE => return seek_data(call, file, offset, whence),
         _ => return Err(Errno::EINVAL.because("unknown `whence`")),
     };
-    let target = base.checked_add(offset).ok_or(Errno::EOVERFLOW.because("the offset is out of bounds"))?;
-    if target < 0 {
-        return Err(Errno::EINVAL.because("the offset would be negative"));
-    }
-    call.kernel.files[file].offset = target as u64;
-    Ok(target as u64)
+    let target = base.checked_add(offset).and_then(|target| u64::try_from(target).ok());
+    let target = target.ok_or(Errno::EINVAL.because("the offset would be negative or out of bounds"))?;
+    call.kernel.files[file].offset = target;
+    Ok(target)
 }
 
 /// `SEEK_DATA`, `SEEK_HOLE`.
