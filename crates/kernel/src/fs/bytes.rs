@@ -11,6 +11,9 @@ use machine::{Access, FRAME_SIZE};
 
 const PAGE: u64 = FRAME_SIZE as u64;
 
+/// Pages that are read from the host at least when one is missing.
+const READ_AHEAD: u64 = 16;
+
 /// Largest offset in a file, `MAX_LFS_FILESIZE`.
 pub(super) const MAX_OFFSET: u64 = i64::MAX as u64;
 
@@ -38,24 +41,28 @@ fn read_part(call: &mut Call, inode: Id<Inode>, at: u64, wanted: u64, to: &mut U
     let within = (at % PAGE) as usize;
     let front = to.front();
     let length = (PAGE - within as u64).min(wanted).min(front.length).min(PAGE - front.address % PAGE) as usize;
-    if page_cache::is_hole(call.kernel, inode, at / PAGE) {
-        let (target, start) = call.resolve(front.address, Access::Write)?;
-        call.kernel.memory.bytes_mut(target)[start..start + length].fill(0);
-    } else {
-        if page_cache::cached(call.kernel, inode, at / PAGE).is_none() {
-            let pages = (within as u64 + wanted).div_ceil(PAGE).max(16);
+    let source = match page_cache::cached(call.kernel, inode, at / PAGE) {
+        Some(source) => source,
+        None if page_cache::is_hole(call.kernel, inode, at / PAGE) => {
+            let (target, start) = call.resolve(front.address, Access::Write)?;
+            call.kernel.memory.bytes_mut(target)[start..start + length].fill(0);
+            to.advance(length as u64);
+            return Ok(length as u64);
+        }
+        None => {
+            let pages = (within as u64 + wanted).div_ceil(PAGE).max(READ_AHEAD);
             page_cache::fetch(call, inode, at / PAGE, pages)?;
+            page_cache::page(call, inode, at / PAGE)?
         }
-        let source = page_cache::page(call, inode, at / PAGE)?;
-        // Serving a fault of the guest's page may make room by dropping clean pages of files, but not this one.
-        call.kernel.memory.retain(source);
-        let target = call.resolve(front.address, Access::Write);
-        if let Ok((target, start)) = target {
-            call.kernel.memory.copy_part((source, within), (target, start), length);
-        }
-        call.kernel.memory.release(source);
-        target?;
+    };
+    // Serving a fault of the guest's page may make room by dropping clean pages of files, but not this one.
+    call.kernel.memory.retain(source);
+    let target = call.resolve(front.address, Access::Write);
+    if let Ok((target, start)) = target {
+        call.kernel.memory.copy_part((source, within), (target, start), length);
     }
+    call.kernel.memory.release(source);
+    target?;
     to.advance(length as u64);
     Ok(length as u64)
 }

@@ -160,8 +160,9 @@ pub fn mark_changed(kernel: &mut Kernel, inode: Id<Inode>, index: u64) {
     }
 }
 
-/// Frame and whether the page is already in memory, without reading or allocating anything; `None` for a hole or a page
+/// The frame of a page that is in memory already, without reading or allocating anything; `None` for a hole or a page
 /// that only the host has.
+#[inline]
 pub fn cached(kernel: &Kernel, inode: Id<Inode>, index: u64) -> Option<FrameNumber> {
     kernel.vfs.inodes[inode].pages()?.pages.get(&index).map(|page| page.frame)
 }
