@@ -151,6 +151,7 @@ pub const CAP_SYS_RESOURCE: u32 = 24;
 pub const CAP_SYS_TIME: u32 = 25;
 pub const CAP_SYS_TTY_CONFIG: u32 = 26;
 pub const CAP_MKNOD: u32 = 27;
+pub const CAP_WAKE_ALARM: u32 = 35;
 
 structure! {
     /// capget(2) `struct __user_cap_header_struct`.

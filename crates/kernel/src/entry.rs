@@ -198,7 +198,7 @@ pub fn prepare(call: &mut Call) -> Ready {
 /// Without a handler the operation is simply stepped again: its progress and its deadline are in it.
 pub fn settle(call: &mut Call, sa_restart: bool) {
     let Some(mut operation) = call.current().operation.take() else { return };
-    let outcome = operation.interrupted();
+    let outcome = operation.cut_short(call);
     operation.release(call);
     match outcome {
         Interrupted::Partial(value) => finish(call, Ok(value)),

@@ -137,6 +137,22 @@ pub enum Event {
         /// How many bytes it took.
         bytes: usize,
     },
+    /// A message went from a socket into another's queue.
+    SocketSent {
+        /// Whose.
+        from: Id<crate::socket::Socket>,
+        /// To whom.
+        to: Id<crate::socket::Socket>,
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// Bytes were received from a socket.
+    SocketReceived {
+        /// Which.
+        socket: Id<crate::socket::Socket>,
+        /// How many.
+        bytes: usize,
+    },
     /// Bytes went to the host's standard output or error.
     Output {
         /// 1 or 2.

@@ -89,6 +89,18 @@ pub struct Kernel {
     pub timer_fds: Table<TimerFd>,
     /// epoll_create(2).
     pub epolls: Table<Epoll>,
+    /// Interests of all epoll sets by file.
+    pub epoll_interests: crate::fs::epoll::InterestsByFile,
+    /// socket(2).
+    pub sockets: Table<crate::socket::Socket>,
+    /// Names of sockets.
+    pub bound_sockets: crate::socket::BoundSockets,
+    /// Files that were sent through a socket and that nobody received: closed when the present close is over.
+    pub files_in_flight_dropped: Vec<Id<FileDescription>>,
+    /// Timers on processor time.
+    pub cpu_timers: crate::time::cpu::CpuTimers,
+    /// System V queues, semaphores and segments.
+    pub system_v: crate::ipc::sysv::SystemV,
     /// eventfd(2).
     pub event_fds: Table<EventFd>,
     outbox: Vec<Record>,
@@ -122,6 +134,12 @@ impl Kernel {
             pipes: Table::default(),
             timer_fds: Table::default(),
             epolls: Table::default(),
+            epoll_interests: Default::default(),
+            sockets: Table::default(),
+            bound_sockets: Default::default(),
+            files_in_flight_dropped: Vec::new(),
+            cpu_timers: Default::default(),
+            system_v: Default::default(),
             event_fds: Table::default(),
             outbox: Vec::new(),
         }
@@ -135,6 +153,14 @@ impl Kernel {
             None => 0,
         };
         self.outbox.push(Record { at: self.clock.now(), tid, event });
+    }
+
+    /// Says that the running thread asked for a part of its system call that belljar does not have.
+    pub fn unsupported(&mut self, what: &'static str) {
+        let call = self.scheduler.current().and_then(|thread| self.threads.get(thread)?.call);
+        if let Some(call) = call {
+            self.emit(Event::Unsupported { number: call.number, what });
+        }
     }
 
     /// What happened since the last call, in order.

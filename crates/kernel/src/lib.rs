@@ -18,6 +18,7 @@ pub mod process;
 pub mod release;
 pub mod sched;
 pub mod signal;
+pub mod socket;
 pub mod syscalls;
 pub mod table;
 #[cfg(test)]

@@ -267,6 +267,25 @@ impl Call<'_> {
         Ok(())
     }
 
+    /// The next `length` bytes of `from`, which is not advanced and has as many.
+    ///
+    /// # Errors
+    /// `EFAULT` if a byte may not be read.
+    pub fn gather_vec(&mut self, from: &UserBuffer, length: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::with_capacity(length);
+        for piece in from.pieces(length as u64) {
+            let mut at = piece;
+            while at.length > 0 {
+                let (frame, offset) = self.resolve(at.address, Access::Read)?;
+                let take = (4096 - offset as u64).min(at.length);
+                bytes.extend_from_slice(&self.kernel.memory.bytes(frame)[offset..offset + take as usize]);
+                at = at.part(take, u64::MAX);
+            }
+        }
+        assert_eq!(bytes.len(), length, "the caller asks for what the buffer has");
+        Ok(bytes)
+    }
+
     /// Copies bytes out to the front of `to`, which is not advanced.
     ///
     /// # Errors

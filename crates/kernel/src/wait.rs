@@ -48,6 +48,22 @@ pub enum WaitKey {
     EventFdWritable(Id<EventFd>),
     /// A lock on the file was given up or changed, fcntl(2), flock(2).
     FileLock(Id<crate::fs::Inode>),
+    /// The list of operations has become possible, semop(2).
+    Semaphores(crate::ipc::sysv::Identifier),
+    /// A message came into the System V queue, or was handed over.
+    QueueMessage(crate::ipc::sysv::Identifier),
+    /// The System V queue has room.
+    QueueRoom(crate::ipc::sysv::Identifier),
+    /// Something came, or a connection, or the peer went.
+    SocketReadable(Id<crate::socket::Socket>),
+    /// What it sent was received, or the connection came or went.
+    SocketWritable(Id<crate::socket::Socket>),
+    /// The receiver's queue, or the listener's, has room for more.
+    SocketRoom(Id<crate::socket::Socket>),
+    /// The timer expired, timerfd_create(2).
+    TimerFd(Id<crate::time::timerfd::TimerFd>),
+    /// The processor time that the thread sleeps for has passed.
+    CpuTime(Id<Thread>),
     /// CLOCK_REALTIME was set, clock_settime(2).
     ClockSet,
     /// The run loop has looked at a signal of the host's that interrupted the transfer on a standard stream.
@@ -55,7 +71,7 @@ pub enum WaitKey {
 }
 
 /// Kinds of keys whose queues are found by index.
-const DENSE_KINDS: usize = 7;
+const DENSE_KINDS: usize = 9;
 /// Buckets for futexes.
 const FUTEX_BUCKETS: usize = 1024;
 
@@ -71,6 +87,8 @@ impl WaitKey {
             WaitKey::EventFdReadable(counter) => Some((4, counter.index() as usize)),
             WaitKey::EventFdWritable(counter) => Some((5, counter.index() as usize)),
             WaitKey::Futex(key) => Some((6, key.hash() % FUTEX_BUCKETS)),
+            WaitKey::SocketReadable(socket) => Some((8, socket.index() as usize)),
+            WaitKey::SocketWritable(socket) => Some((7, socket.index() as usize)),
             _ => None,
         }
     }

@@ -24,6 +24,7 @@ use kernel::ports::Chooser;
 use kernel::process::{Process, Thread};
 use kernel::signal;
 use kernel::table::Id;
+use kernel::time;
 use kernel::{Kernel, WaitKey};
 use machine::{Exception, Gpr, PageFault, Processor, Registers, Slice, Space, Trap};
 use std::time::Duration;
@@ -169,6 +170,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
             }
             let now = self.kernel.clock.now();
             let mut instructions = left.min(Slice::MAX_INSTRUCTIONS);
+            instructions = time::cpu::limit(&self.kernel, thread, instructions);
             if let Some(next) = self.next_stop() {
                 if next <= now {
                     if self.is_time_over().is_some() {
@@ -195,6 +197,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
             self.kernel.threads[thread].instructions += exit.instructions;
             self.kernel.clock.advance(exit.instructions);
             left = left.saturating_sub(exit.instructions);
+            time::cpu::check(&mut self.kernel, &mut self.chooser);
             match exit.trap {
                 Trap::Syscall => {
                     left = left.saturating_sub(SYSCALL_NS);

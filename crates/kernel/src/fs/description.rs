@@ -9,6 +9,7 @@ use crate::fs::epoll::Epoll;
 use crate::ipc::eventfd::EventFd;
 use crate::ipc::pipe::Pipe;
 use crate::ports::Stream;
+use crate::socket::Socket;
 use crate::table::Id;
 use crate::time::timerfd::TimerFd;
 use crate::wait::Keys;
@@ -115,7 +116,7 @@ pub enum FileObject {
         /// What moves the bytes.
         pipe: Id<Pipe>,
         /// How often a writer had opened it when this reader came: until the next one there is no hang-up to report.
-        writers_before: u32,
+        writers_before: Option<u32>,
     },
     /// A counter, eventfd(2).
     EventFd(Id<EventFd>),
@@ -125,6 +126,8 @@ pub enum FileObject {
     TimerFd(Id<TimerFd>),
     /// A set of interests, epoll(7).
     Epoll(Id<Epoll>),
+    /// A socket, socket(7).
+    Socket(Id<Socket>),
 }
 
 /// What an attempt to move bytes gave.

@@ -56,6 +56,11 @@ impl FdTable {
         self.entries.len().next_multiple_of(64).max(64).next_power_of_two()
     }
 
+    /// One more than the highest descriptor that was ever open.
+    pub fn capacity(&self) -> usize {
+        self.entries.len()
+    }
+
     /// All open descriptors in order.
     pub fn iter(&self) -> impl Iterator<Item = (Fd, FdEntry)> + '_ {
         self.entries.iter().enumerate().filter_map(|(number, entry)| entry.map(|entry| (Fd(number as i32), entry)))

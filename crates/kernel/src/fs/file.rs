@@ -7,6 +7,7 @@ use super::page_cache;
 use crate::entry::Call;
 use crate::kernel::Kernel;
 use crate::table::Id;
+use abi::fcntl::O_CLOEXEC;
 use abi::resource::{RLIMIT_FSIZE, RLIMIT_NOFILE};
 use abi::{Errno, Error};
 
@@ -59,6 +60,16 @@ impl Call<'_> {
     /// Drops a holder of an open file; the last one closes it.
     pub fn release_file(&mut self, file: Id<FileDescription>) {
         release(self.kernel, file);
+    }
+
+    /// Opens an object that has no name and gives it the lowest free descriptor. `flags`: access mode, status flags and
+    /// `O_CLOEXEC`.
+    ///
+    /// # Errors
+    /// `EMFILE` at RLIMIT_NOFILE; the object is closed then.
+    pub fn open_object(&mut self, object: FileObject, flags: u32) -> Result<Fd, Error> {
+        let file = self.kernel.files.insert(FileDescription::new(object, flags & !O_CLOEXEC));
+        self.install_fd(file, flags & O_CLOEXEC != 0)
     }
 
     /// Gives an open file the lowest free descriptor, which takes over the caller's hold.
@@ -158,8 +169,15 @@ pub fn hold(kernel: &mut Kernel, file: Id<FileDescription>) -> Id<FileDescriptio
     file
 }
 
-/// Drops a holder of an open file; the last one closes it.
+/// Drops a holder of an open file; the last one closes it, and the files that were in flight to it alone.
 pub fn release(kernel: &mut Kernel, file: Id<FileDescription>) {
+    release_one(kernel, file);
+    while let Some(dropped) = kernel.files_in_flight_dropped.pop() {
+        release_one(kernel, dropped);
+    }
+}
+
+fn release_one(kernel: &mut Kernel, file: Id<FileDescription>) {
     let description = &mut kernel.files[file];
     assert!(description.references > 0, "an open file is released as often as it is held");
     description.references -= 1;
@@ -167,6 +185,7 @@ pub fn release(kernel: &mut Kernel, file: Id<FileDescription>) {
         return;
     }
     super::locks::forget_description(kernel, file);
+    super::epoll::file_closed(kernel, file);
     let description = kernel.files.remove(file);
     if let FileObject::Inode(inode) = description.object
         && description.is_writable()

@@ -126,7 +126,7 @@ fn check_open(call: &Call, inode: &Inode, flags: u32) -> Result<(), Error> {
 ///
 /// # Errors
 /// `EACCES`, `ENOENT` if the directory was removed, `EPERM` on file systems without new names.
-pub(super) fn make(
+pub(crate) fn make(
     call: &mut Call,
     found: &Found,
     mode: u32,
@@ -241,16 +241,21 @@ fn make_nameless(
     Ok(node)
 }
 
+/// The flags of open(2) that a description keeps.
+pub(super) fn kept_flags(flags: u32) -> u32 {
+    if flags & O_PATH != 0 {
+        flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW)
+    } else {
+        flags & !NOT_KEPT | abi::fcntl::O_LARGEFILE
+    }
+}
+
 /// Opens a node. Permissions were checked by [`locate`]. The caller holds the result once.
 ///
 /// # Errors
 /// `ENXIO` for sockets, FIFOs (whose opening may sleep, fifo(7)) and devices that do not exist; `ENOMEM`.
 pub(crate) fn open_node(call: &mut Call, node: Id<Node>, flags: u32) -> Result<Id<FileDescription>, Error> {
-    let kept = if flags & O_PATH != 0 {
-        flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW)
-    } else {
-        flags & !NOT_KEPT | abi::fcntl::O_LARGEFILE
-    };
+    let kept = kept_flags(flags);
     let id = call.kernel.vfs.nodes[node].inode;
     let inode = &call.kernel.vfs.inodes[id];
     let object = if flags & O_PATH != 0 {

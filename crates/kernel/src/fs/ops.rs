@@ -5,12 +5,14 @@ use super::description::{FileDescription, FileObject, Snapshot, Transfer};
 use super::devfs::{self, Device};
 use super::inode::{Inode, InodeKind};
 use super::node::Node;
-use super::{bytes, generated, stream, tty};
+use super::{bytes, epoll, generated, stream, tty};
 use crate::entry::Call;
-use crate::ipc::{eventfd, pipe};
+use crate::ipc::{eventfd, fifo, pipe};
 use crate::kernel::Kernel;
+use crate::socket::{transfer, unix};
 use crate::syscalls::operation::{Blocking, Flow, Interrupted, Operation, Step, SysResult};
 use crate::table::Id;
+use crate::time::timerfd;
 use crate::user::{UserBuffer, UserPtr};
 use crate::wait::Wait;
 use abi::fcntl::{
@@ -178,9 +180,10 @@ pub fn read_object(
         FileObject::PipeReader(id) | FileObject::Fifo { pipe: id, .. } => pipe::read(call, id, to),
         FileObject::PipeWriter(_) => Err(Errno::EBADF.because("the file is not open for reading")),
         FileObject::EventFd(id) => eventfd::read(call, id, to),
-        FileObject::TimerFd(_) => Err(Errno::EINVAL.because("timers cannot be read yet")),
+        FileObject::TimerFd(id) => timerfd::read(call, id, to),
         FileObject::Epoll(_) => Err(Errno::EINVAL.because("an epoll set cannot be read")),
         FileObject::Process(_) => Err(Errno::EINVAL.because("a process cannot be read")),
+        FileObject::Socket(id) => transfer::read(call, file, id, to),
     }
 }
 
@@ -255,7 +258,8 @@ pub fn has_offset(call: &mut Call, file: Id<FileDescription>) -> bool {
         | FileObject::EventFd(_)
         | FileObject::TimerFd(_)
         | FileObject::Process(_)
-        | FileObject::Epoll(_) => false,
+        | FileObject::Epoll(_)
+        | FileObject::Socket(_) => false,
     }
 }
 
@@ -274,9 +278,11 @@ pub(super) fn seek(call: &mut Call, file: Id<FileDescription>, offset: i64, when
             Err(Errno::ESPIPE.because("a pipe has no offset"))
         }
         FileObject::Terminal { .. } | FileObject::Master(_) => Err(Errno::ESPIPE.because("a terminal has no offset")),
-        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::Process(_) => {
-            Err(Errno::ESPIPE.because("the file has no offset"))
-        }
+        FileObject::EventFd(_)
+        | FileObject::TimerFd(_)
+        | FileObject::Epoll(_)
+        | FileObject::Process(_)
+        | FileObject::Socket(_) => Err(Errno::ESPIPE.because("the file has no offset")),
     }
 }
 
@@ -361,6 +367,7 @@ pub fn write_object(
         FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::Process(_) => {
             Err(Errno::EINVAL.because("the file cannot be written"))
         }
+        FileObject::Socket(id) => transfer::write(call, file, id, from),
     }
 }
 
@@ -424,6 +431,7 @@ pub(super) fn control(call: &mut Call, file: Id<FileDescription>, request: u32, 
             call.write(UserPtr::new(argument), &256_i32)?;
             Flow::OK
         }
+        FileObject::Socket(id) => unix::control(call, id, request, argument),
         FileObject::Device(_)
         | FileObject::Stream(_)
         | FileObject::EventFd(_)
@@ -490,9 +498,11 @@ pub(super) fn reopen_object(call: &mut Call, object: FileObject, flags: u32) -> 
         FileObject::Inode(_) | FileObject::Fifo { .. } => {
             Err(Errno::ENXIO.because("what has a name is opened by its name"))
         }
-        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::Process(_) => {
-            Err(Errno::ENXIO.because("the file cannot be opened again"))
-        }
+        FileObject::EventFd(_)
+        | FileObject::TimerFd(_)
+        | FileObject::Epoll(_)
+        | FileObject::Process(_)
+        | FileObject::Socket(_) => Err(Errno::ENXIO.because("the file cannot be opened again")),
     }
 }
 
@@ -508,10 +518,11 @@ pub(super) fn close_object(kernel: &mut Kernel, description: &FileDescription) {
         FileObject::PipeWriter(id) => {
             pipe::close(kernel, id, pipe::Ends::WRITE);
         }
-        FileObject::Fifo { .. } => {}
+        FileObject::Fifo { inode, pipe, .. } => fifo::close(kernel, inode, pipe, description.flags),
         FileObject::EventFd(id) => eventfd::close(kernel, id),
-        FileObject::TimerFd(_) => {}
-        FileObject::Epoll(_) => {}
+        FileObject::TimerFd(id) => timerfd::close(kernel, id),
+        FileObject::Epoll(id) => epoll::close(kernel, id),
+        FileObject::Socket(id) => unix::close(kernel, id),
         FileObject::Process(_) => {}
     }
 }

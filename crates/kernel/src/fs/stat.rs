@@ -10,7 +10,7 @@ use crate::kernel::Kernel;
 use crate::ports::HostMetadata;
 use crate::table::Id;
 use abi::Error;
-use abi::stat::{S_IFIFO, Stat, Statfs, Time, make_device};
+use abi::stat::{S_IFIFO, S_IFSOCK, Stat, Statfs, Time, make_device};
 
 /// `st_dev` of pipes.
 const PIPE_DEVICE: u64 = make_device(0, 13);
@@ -20,6 +20,10 @@ const ANONYMOUS_DEVICE: u64 = make_device(0, 14);
 const ANONYMOUS_INODE: u64 = 1;
 /// Number of the first pipe's inode.
 const FIRST_PIPE_INODE: u64 = 1000;
+/// Device number of sockets without names.
+const SOCKET_DEVICE: u64 = make_device(0, 8);
+/// Inode numbers of sockets begin here.
+const FIRST_SOCKET_INODE: u64 = 1 << 24;
 
 /// stat(2) of what a call is about.
 ///
@@ -63,6 +67,12 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
             device: PIPE_DEVICE,
             inode: FIRST_PIPE_INODE + u64::from(pipe.index()),
             mode: S_IFIFO | 0o600,
+            ..nameless(call)
+        }),
+        FileObject::Socket(socket) => Ok(Stat {
+            device: SOCKET_DEVICE,
+            inode: FIRST_SOCKET_INODE + u64::from(socket.index()),
+            mode: S_IFSOCK | 0o777,
             ..nameless(call)
         }),
         FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::Process(_) => {
@@ -189,6 +199,9 @@ pub fn name_of_file(kernel: &Kernel, file: Id<FileDescription>) -> Vec<u8> {
         FileObject::TimerFd(_) => b"anon_inode:[timerfd]".to_vec(),
         FileObject::Epoll(_) => b"anon_inode:[eventpoll]".to_vec(),
         FileObject::Process(_) => b"anon_inode:[pidfd]".to_vec(),
+        FileObject::Socket(socket) => {
+            format!("socket:[{}]", FIRST_SOCKET_INODE + u64::from(socket.index())).into_bytes()
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Communication between processes: objects that move bytes and know nothing of threads, sleeping or signals.
 
+pub(crate) mod calls;
 pub mod eventfd;
+pub mod fifo;
 pub mod pipe;
+pub mod sysv;
 
 use crate::entry::Call;
 

@@ -54,7 +54,10 @@ pub fn release(kernel: &mut Kernel, id: Id<SharedMemory>) {
     let object = &mut kernel.mm.shared[id];
     assert!(object.references > 0, "a reference is given back once");
     object.references -= 1;
-    if object.references == 0 {
+    let references = object.references;
+    if references > 0 {
+        crate::ipc::sysv::shared_memory::detached(kernel, id, references == 1);
+    } else {
         for frame in kernel.mm.shared.remove(id).pages.into_values() {
             kernel.memory.release(frame);
         }

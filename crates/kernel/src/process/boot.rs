@@ -144,6 +144,7 @@ fn blank(kernel: &Kernel, pid: i32, credentials: Id<Credentials>) -> Process {
         attributes: Attributes::default(),
         usage: Usage::default(),
         children_usage: Usage::default(),
+        timers: Default::default(),
         started: kernel.clock.now(),
         vfork_parent_waits: false,
         has_executed: false,

@@ -288,6 +288,7 @@ fn make_process(call: &mut Call, plan: &Plan, pid: i32, space: Id<AddressSpace>)
         attributes: Attributes { parent_death_signal: 0, child_subreaper: false, ..creator.attributes.clone() },
         usage: Usage::default(),
         children_usage: Usage::default(),
+        timers: Default::default(),
         started: kernel.clock.now(),
         vfork_parent_waits: false,
         has_executed: false,

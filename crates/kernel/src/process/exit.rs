@@ -59,6 +59,7 @@ pub fn end_thread(call: &mut Call, status: i32) {
     signal::release_payers(kernel, payers);
     kernel.pids.threads.remove(&tid);
     let name = kernel.threads[id].name.clone();
+    kernel.cpu_timers.forget(crate::time::clocks::ClockId::Thread(id));
     let process = &mut kernel.processes[process_id];
     process.usage.add(&used);
     process.threads.retain(|other| *other != id);
@@ -101,6 +102,8 @@ pub(crate) fn leave_futexes(call: &mut Call) {
 
 /// The last thread is gone: gives back what the process holds, hands its children on, tells its parent.
 fn end_process(call: &mut Call, process: Id<Process>, status: i32) {
+    crate::time::itimer::process_ended(call.kernel, process);
+    crate::ipc::sysv::semaphore::process_ended(call, process);
     let space = call.kernel.processes[process].space;
     let peak = call.kernel.spaces[space].peak.resident;
     let used = &mut call.kernel.processes[process].usage;

@@ -89,6 +89,8 @@ pub struct Process {
     pub usage: Usage,
     /// What its children used that it has waited for, and theirs.
     pub children_usage: Usage,
+    /// Interval timers and POSIX timers.
+    pub timers: crate::time::itimer::Timers,
     /// When it was made.
     pub started: Instant,
     /// Its parent sleeps in vfork(2) until it runs another program or ends.

@@ -68,7 +68,7 @@ pub fn deliver(call: &mut Call) -> Delivered {
 pub(crate) fn take(call: &mut Call, among: SignalSet) -> Option<SigInfo> {
     let process = call.process_id();
     let own = SignalSet(call.current().signals.pending.set().0 & among.0);
-    let (info, payer) = match own.first() {
+    let (mut info, payer) = match own.first() {
         Some(signal) => call.current().signals.pending.take(signal),
         None => {
             let shared = SignalSet(call.kernel.processes[process].signals.set().0 & among.0);
@@ -76,6 +76,7 @@ pub(crate) fn take(call: &mut Call, among: SignalSet) -> Option<SigInfo> {
         }
     };
     send::release_payers(call.kernel, payer);
+    crate::time::signal_taken(call.kernel, process, &mut info);
     Some(info)
 }
 

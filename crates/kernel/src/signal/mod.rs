@@ -22,7 +22,8 @@ pub use frame::MINIMUM_STACK;
 pub use operations::{SignalSuspend, SignalTimedWait};
 pub use pending::{PendingSignals, Queued};
 pub(crate) use send::release_payers;
-pub use send::{Target, raise, raise_pipe, send, send_to_group, try_send};
+pub(crate) use send::withdraw;
+pub use send::{Target, is_pending, raise, raise_pipe, send, send_to_group, try_send};
 pub use set::{CORE_DUMPING, IGNORED_BY_DEFAULT, STOPPING, SYNCHRONOUS, SignalSet, UNBLOCKABLE};
 
 /// A thread's mask and the signals pending for it alone.

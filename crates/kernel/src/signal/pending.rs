@@ -76,6 +76,22 @@ impl PendingSignals {
         payers
     }
 
+    /// Drops the queued entries of a signal that are meant; who paid for them.
+    pub(crate) fn withdraw(&mut self, signal: i32, is_meant: impl Fn(&SigInfo) -> bool) -> Vec<u32> {
+        let mut payers = Vec::new();
+        self.queue.retain(|queued| {
+            let goes = queued.info.signal == signal && is_meant(&queued.info);
+            if goes {
+                payers.push(queued.payer);
+            }
+            !goes
+        });
+        if !payers.is_empty() && !self.queue.iter().any(|queued| queued.info.signal == signal) {
+            self.set.remove(signal);
+        }
+        payers
+    }
+
     /// The queue, oldest first.
     pub fn queue(&self) -> impl Iterator<Item = &Queued> {
         self.queue.iter()

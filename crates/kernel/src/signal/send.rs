@@ -189,6 +189,26 @@ fn ends_process_at_once(kernel: &Kernel, process: Id<Process>, receiver: Id<Thre
         && !CORE_DUMPING.union(STOPPING).union(IGNORED_BY_DEFAULT).contains(signal)
 }
 
+/// Whether a signal is pending for a process as a whole, or for a thread alone.
+pub fn is_pending(kernel: &Kernel, target: Target, signal: i32) -> bool {
+    match target {
+        Target::Process(process) => kernel.processes[process].signals.set().contains(signal),
+        Target::Thread(thread) => kernel.threads[thread].signals.pending.set().contains(signal),
+    }
+}
+
+/// Takes back queued signals that a timer or queue has sent and that are no longer true.
+pub(crate) fn withdraw(kernel: &mut Kernel, target: Target, signal: i32, is_meant: impl Fn(&SigInfo) -> bool) {
+    let pending = match target {
+        Target::Process(process) => kernel.processes.get_mut(process).map(|process| &mut process.signals),
+        Target::Thread(thread) => kernel.threads.get_mut(thread).map(|thread| &mut thread.signals.pending),
+    };
+    if let Some(pending) = pending {
+        let payers = pending.withdraw(signal, is_meant);
+        release_payers(kernel, payers);
+    }
+}
+
 fn flush(kernel: &mut Kernel, process: Id<Process>, set: SignalSet) {
     let mut payers = kernel.processes[process].signals.flush(set);
     for index in 0..kernel.processes[process].threads.len() {

@@ -61,6 +61,10 @@ pub trait Blocking {
     fn step(&mut self, call: &mut Call) -> Result<Step, Error>;
     /// How the call ends if a signal handler has to run now.
     fn interrupted(&self) -> Interrupted;
+    /// What a handler's interruption leaves in guest memory, such as the time that was left; then as `interrupted`.
+    fn cut_short(&mut self, _call: &mut Call) -> Interrupted {
+        self.interrupted()
+    }
     /// Gives back what the operation holds. Called once, when the call is over, however it ended.
     fn release(&mut self, _call: &mut Call) {}
 }
@@ -94,10 +98,10 @@ macro_rules! operations {
                 }
             }
 
-            /// See [`Blocking::interrupted`].
-            pub(crate) fn interrupted(&self) -> Interrupted {
+            /// See [`Blocking::cut_short`].
+            pub(crate) fn cut_short(&mut self, call: &mut Call) -> Interrupted {
                 match self {
-                    $(Operation::$name(operation) => operation.interrupted(),)*
+                    $(Operation::$name(operation) => operation.cut_short(call),)*
                 }
             }
 
@@ -133,6 +137,24 @@ operations! {
     FutexWait(crate::futex::FutexWait),
     FutexWaitMany(crate::futex::FutexWaitMany),
     LockPi(crate::futex::LockPi),
+    // readiness, pipes
+    Poll(crate::fs::poll::Poll),
+    Select(crate::fs::poll::Select),
+    EpollWait(crate::fs::epoll::EpollWait),
+    FifoOpen(crate::ipc::fifo::FifoOpen),
+    // System V
+    SendMessage(crate::ipc::sysv::SendMessage),
+    ReceiveMessage(crate::ipc::sysv::ReceiveMessage),
+    SemaphoreWait(crate::ipc::sysv::SemaphoreWait),
+    // sockets
+    Send(crate::socket::transfer::Send),
+    Receive(crate::socket::transfer::Receive),
+    SendMultiple(crate::socket::multiple::Multiple<crate::socket::transfer::Send>),
+    ReceiveMultiple(crate::socket::multiple::Multiple<crate::socket::transfer::Receive>),
+    Accept(crate::socket::Accept),
+    Connect(crate::socket::Connect),
+    // time
+    Sleep(crate::time::sleep::Sleep),
     // sched
     Pause(crate::syscalls::operation::Pause),
 }

@@ -14,13 +14,17 @@ use crate::event::Event;
 use crate::fs::Fd;
 use crate::user::{UserCStr, UserPtr, UserSlice};
 use abi::Errno;
+use abi::epoll::EpollEvent;
 use abi::fcntl::{Iovec, OpenHow};
 use abi::futex::FutexWaiter;
+use abi::ipc::SemaphoreOperation;
+use abi::poll::{PollFd, SelectMask};
 use abi::process::CloneArgs;
 use abi::resource::{CapabilityData, CapabilityHeader, Rlimit, Rusage, Sysinfo, Tms};
 use abi::signal::{SigAction, SigInfo, SigStack};
+use abi::socket::{MessageHeader, MultipleMessageHeader};
 use abi::stat::{Stat, Statfs, Statx};
-use abi::time::Timespec;
+use abi::time::{IntervalTimespec, IntervalTimeval, SignalEvent, Timespec, Timeval, Timex, Timezone};
 
 /// How much of a call there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,6 +275,34 @@ syscalls! {
     // devices and terminals
 
     // pipes, readiness, event descriptors
+    7 poll(array: UserPtr<PollFd>, count: u32, timeout_ms: i32) => crate::fs::poll::poll, full, "poll(2)", "poll/poll.c";
+    22 pipe(ends: UserPtr<[i32; 2]>) => crate::ipc::calls::pipe, full, "pipe(2)", "ipc/pipe.c";
+    23 select(count: i32, readable: UserPtr<u64>, writable: UserPtr<u64>, exceptional: UserPtr<u64>,
+        timeout: UserPtr<Timeval>) => crate::fs::poll::select, full, "select(2)", "poll/select.c";
+    213 epoll_create(size: i32) => crate::fs::epoll::epoll_create, full, "epoll_create(2)", "poll/epoll.c";
+    232 epoll_wait(epoll: Fd, events: UserPtr<EpollEvent>, limit: i32, timeout_ms: i32) => crate::fs::epoll::epoll_wait,
+        full, "epoll_wait(2)", "poll/epoll.c";
+    233 epoll_ctl(epoll: Fd, operation: i32, fd: Fd, event: UserPtr<EpollEvent>) => crate::fs::epoll::epoll_ctl,
+        full, "epoll_ctl(2)", "poll/epoll.c";
+    270 pselect6(count: i32, readable: UserPtr<u64>, writable: UserPtr<u64>, exceptional: UserPtr<u64>,
+        timeout: UserPtr<Timespec>, mask: UserPtr<SelectMask>) => crate::fs::poll::pselect6,
+        full, "pselect(2)", "poll/select.c";
+    271 ppoll(array: UserPtr<PollFd>, count: u32, timeout: UserPtr<Timespec>, mask: UserPtr<u64>, mask_size: u64)
+        => crate::fs::poll::ppoll, full, "ppoll(2)", "poll/poll.c";
+    281 epoll_pwait(epoll: Fd, events: UserPtr<EpollEvent>, limit: i32, timeout_ms: i32, mask: UserPtr<u64>,
+        mask_size: u64) => crate::fs::epoll::epoll_pwait, full, "epoll_wait(2)", "poll/epoll.c";
+    283 timerfd_create(clock: i32, flags: i32) => crate::time::timerfd::timerfd_create,
+        full, "timerfd_create(2)", "time/timerfd.c";
+    284 eventfd(count: u32) => crate::ipc::calls::eventfd, full, "eventfd(2)", "poll/eventfd.c";
+    286 timerfd_settime(fd: Fd, flags: i32, new: UserPtr<IntervalTimespec>, old: UserPtr<IntervalTimespec>)
+        => crate::time::timerfd::timerfd_settime, full, "timerfd_create(2)", "time/timerfd.c";
+    287 timerfd_gettime(fd: Fd, to: UserPtr<IntervalTimespec>) => crate::time::timerfd::timerfd_gettime,
+        full, "timerfd_create(2)", "time/timerfd.c";
+    290 eventfd2(count: u32, flags: u32) => crate::ipc::calls::eventfd2, full, "eventfd(2)", "poll/eventfd.c";
+    291 epoll_create1(flags: i32) => crate::fs::epoll::epoll_create1, full, "epoll_create(2)", "poll/epoll.c";
+    293 pipe2(ends: UserPtr<[i32; 2]>, flags: u32) => crate::ipc::calls::pipe2, full, "pipe(2)", "ipc/pipe.c";
+    441 epoll_pwait2(epoll: Fd, events: UserPtr<EpollEvent>, limit: i32, timeout: UserPtr<Timespec>,
+        mask: UserPtr<u64>, mask_size: u64) => crate::fs::epoll::epoll_pwait2, full, "epoll_wait(2)", "poll/epoll.c";
 
     // memory
     9 mmap(addr: u64, length: u64, prot: u32, flags: u32, fd: Fd, offset: u64) => crate::mm::calls::mmap, full, "mmap(2)", "mm/mmap_basic.c";
@@ -467,10 +499,100 @@ syscalls! {
        partial "KCMP_EPOLL_TFD", "kcmp(2)", "process/control.c";
 
     // time
+    35 nanosleep(request: UserPtr<Timespec>, remaining: UserPtr<Timespec>) => crate::time::calls::nanosleep,
+        full, "nanosleep(2)", "time/sleep.c";
+    36 getitimer(which: i32, to: UserPtr<IntervalTimeval>) => crate::time::itimer::getitimer,
+        full, "getitimer(2)", "time/itimer.c";
+    37 alarm(seconds: u32) => crate::time::itimer::alarm, full, "alarm(2)", "time/itimer.c";
+    38 setitimer(which: i32, new: UserPtr<IntervalTimeval>, old: UserPtr<IntervalTimeval>)
+        => crate::time::itimer::setitimer, full, "getitimer(2)", "time/itimer.c";
+    96 gettimeofday(to: UserPtr<Timeval>, zone: UserPtr<Timezone>) => crate::time::calls::gettimeofday,
+        full, "gettimeofday(2)", "time/clocks.c";
+    159 adjtimex(state: UserPtr<Timex>) => crate::time::adjust::adjtimex,
+        partial "the clock's rate cannot be adjusted", "adjtimex(2)", "time/clocks.c";
+    164 settimeofday(from: UserPtr<Timeval>, zone: UserPtr<Timezone>) => crate::time::calls::settimeofday,
+        full, "gettimeofday(2)", "time/clocks.c";
+    201 time(to: UserPtr<i64>) => crate::time::calls::time, full, "time(2)", "time/clocks.c";
+    222 timer_create(clock: i32, event: UserPtr<SignalEvent>, to: UserPtr<i32>) => crate::time::posix_timer::timer_create,
+        full, "timer_create(2)", "time/posix_timer.c";
+    223 timer_settime(timer: i32, flags: i32, new: UserPtr<IntervalTimespec>, old: UserPtr<IntervalTimespec>)
+        => crate::time::posix_timer::timer_settime, full, "timer_settime(2)", "time/posix_timer.c";
+    224 timer_gettime(timer: i32, to: UserPtr<IntervalTimespec>) => crate::time::posix_timer::timer_gettime,
+        full, "timer_settime(2)", "time/posix_timer.c";
+    225 timer_getoverrun(timer: i32) => crate::time::posix_timer::timer_getoverrun,
+        full, "timer_getoverrun(2)", "time/posix_timer.c";
+    226 timer_delete(timer: i32) => crate::time::posix_timer::timer_delete,
+        full, "timer_delete(2)", "time/posix_timer.c";
+    227 clock_settime(clock: i32, from: UserPtr<Timespec>) => crate::time::calls::clock_settime,
+        full, "clock_getres(2)", "time/clocks.c";
+    228 clock_gettime(clock: i32, to: UserPtr<Timespec>) => crate::time::calls::clock_gettime,
+        full, "clock_getres(2)", "time/clocks.c";
+    229 clock_getres(clock: i32, to: UserPtr<Timespec>) => crate::time::calls::clock_getres,
+        full, "clock_getres(2)", "time/clocks.c";
+    230 clock_nanosleep(clock: i32, flags: i32, request: UserPtr<Timespec>, remaining: UserPtr<Timespec>)
+        => crate::time::calls::clock_nanosleep, full, "clock_nanosleep(2)", "time/sleep.c";
+    305 clock_adjtime(clock: i32, state: UserPtr<Timex>) => crate::time::adjust::clock_adjtime,
+        partial "the clock's rate cannot be adjusted", "adjtimex(2)", "time/clocks.c";
 
     // System V and POSIX IPC
+    29 shmget(key: i32, size: u64, flags: i32) => crate::ipc::sysv::calls::shmget,
+        partial "SHM_HUGETLB", "shmget(2)", "ipc/sysv_shared_memory.c";
+    30 shmat(id: i32, address: u64, flags: i32) => crate::ipc::sysv::shared_memory::shmat,
+        full, "shmop(2)", "ipc/sysv_shared_memory.c";
+    31 shmctl(id: i32, command: i32, argument: u64) => crate::ipc::sysv::calls::shmctl,
+        full, "shmctl(2)", "ipc/sysv_shared_memory.c";
+    64 semget(key: i32, count: i32, flags: i32) => crate::ipc::sysv::calls::semget,
+        full, "semget(2)", "ipc/sysv_semaphore.c";
+    65 semop(id: i32, operations: UserPtr<SemaphoreOperation>, count: u64) => crate::ipc::sysv::calls::semop,
+        full, "semop(2)", "ipc/sysv_semaphore.c";
+    66 semctl(id: i32, number: i32, command: i32, argument: u64) => crate::ipc::sysv::calls::semctl,
+        full, "semctl(2)", "ipc/sysv_semaphore.c";
+    67 shmdt(address: u64) => crate::ipc::sysv::shared_memory::shmdt, full, "shmop(2)", "ipc/sysv_shared_memory.c";
+    68 msgget(key: i32, flags: i32) => crate::ipc::sysv::calls::msgget, full, "msgget(2)", "ipc/sysv_message_queue.c";
+    69 msgsnd(id: i32, message: UserPtr<i64>, size: u64, flags: i32) => crate::ipc::sysv::calls::msgsnd,
+        full, "msgop(2)", "ipc/sysv_message_queue.c";
+    70 msgrcv(id: i32, to: UserPtr<i64>, size: u64, kind: i64, flags: i32) => crate::ipc::sysv::calls::msgrcv,
+        full, "msgop(2)", "ipc/sysv_message_queue.c";
+    71 msgctl(id: i32, command: i32, argument: u64) => crate::ipc::sysv::calls::msgctl,
+        full, "msgctl(2)", "ipc/sysv_message_queue.c";
+    220 semtimedop(id: i32, operations: UserPtr<SemaphoreOperation>, count: u64, timeout: UserPtr<Timespec>)
+        => crate::ipc::sysv::calls::semtimedop, full, "semop(2)", "ipc/sysv_semaphore.c";
 
     // sockets
+    41 socket(family: i32, kind: i32, protocol: i32) => crate::socket::calls::socket,
+        partial "only AF_UNIX", "socket(2)", "socket/unix_stream.c";
+    42 connect(fd: Fd, name: UserPtr<u8>, length: i32) => crate::socket::calls::connect,
+        full, "connect(2)", "socket/unix_stream.c";
+    43 accept(fd: Fd, name: UserPtr<u8>, length: UserPtr<i32>) => crate::socket::calls::accept,
+        full, "accept(2)", "socket/unix_stream.c";
+    44 sendto(fd: Fd, buffer: UserSlice, flags: u32, name: UserPtr<u8>, length: i32) => crate::socket::calls::sendto,
+        partial "MSG_OOB", "send(2)", "socket/unix_datagram.c";
+    45 recvfrom(fd: Fd, buffer: UserSlice, flags: u32, name: UserPtr<u8>, length: UserPtr<i32>)
+        => crate::socket::calls::recvfrom, partial "MSG_OOB", "recv(2)", "socket/unix_datagram.c";
+    46 sendmsg(fd: Fd, message: UserPtr<MessageHeader>, flags: u32) => crate::socket::calls::sendmsg,
+        partial "MSG_OOB", "send(2)", "socket/unix_rights.c";
+    47 recvmsg(fd: Fd, message: UserPtr<MessageHeader>, flags: u32) => crate::socket::calls::recvmsg,
+        partial "MSG_OOB", "recv(2)", "socket/unix_rights.c";
+    48 shutdown(fd: Fd, how: i32) => crate::socket::calls::shutdown, full, "shutdown(2)", "socket/unix_stream.c";
+    49 bind(fd: Fd, name: UserPtr<u8>, length: i32) => crate::socket::calls::bind,
+        full, "bind(2)", "socket/unix_names.c";
+    50 listen(fd: Fd, backlog: i32) => crate::socket::calls::listen, full, "listen(2)", "socket/unix_stream.c";
+    51 getsockname(fd: Fd, name: UserPtr<u8>, length: UserPtr<i32>) => crate::socket::calls::getsockname,
+        full, "getsockname(2)", "socket/unix_names.c";
+    52 getpeername(fd: Fd, name: UserPtr<u8>, length: UserPtr<i32>) => crate::socket::calls::getpeername,
+        full, "getpeername(2)", "socket/unix_names.c";
+    53 socketpair(family: i32, kind: i32, protocol: i32, to: UserPtr<[i32; 2]>) => crate::socket::calls::socketpair,
+        partial "only AF_UNIX", "socketpair(2)", "socket/unix_stream.c";
+    54 setsockopt(fd: Fd, level: i32, option: i32, from: UserPtr<u8>, length: i32) => crate::socket::calls::setsockopt,
+        partial "SO_PEEK_OFF, filters", "getsockopt(2)", "socket/options.c";
+    55 getsockopt(fd: Fd, level: i32, option: i32, to: UserPtr<u8>, length: UserPtr<i32>)
+        => crate::socket::calls::getsockopt, partial "SO_PEEK_OFF, filters", "getsockopt(2)", "socket/options.c";
+    288 accept4(fd: Fd, name: UserPtr<u8>, length: UserPtr<i32>, flags: i32) => crate::socket::calls::accept4,
+        full, "accept(2)", "socket/unix_stream.c";
+    299 recvmmsg(fd: Fd, array: UserPtr<MultipleMessageHeader>, count: u32, flags: u32, timeout: UserPtr<Timespec>)
+        => crate::socket::multiple::recvmmsg, full, "recvmmsg(2)", "socket/multiple.c";
+    307 sendmmsg(fd: Fd, array: UserPtr<MultipleMessageHeader>, count: u32, flags: u32)
+        => crate::socket::multiple::sendmmsg, full, "sendmmsg(2)", "socket/multiple.c";
 
     // the machine
 }

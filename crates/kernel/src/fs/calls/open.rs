@@ -1,7 +1,8 @@
 //! Opening and closing descriptors: open(2), openat2(2), close(2).
 
 use crate::entry::Call;
-use crate::fs::{Fd, open};
+use crate::fs::{Fd, InodeKind, open};
+use crate::ipc::fifo;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::user::{UserCStr, UserPtr};
 use abi::fcntl::{
@@ -94,6 +95,9 @@ pub(crate) fn memfd_create(call: &mut Call, name: UserCStr, flags: u32) -> SysRe
 /// What open(2) and openat2(2) have in common.
 fn open_path(call: &mut Call, base: Fd, path: &[u8], flags: u32, mode: u32, resolve: u64) -> SysResult {
     let node = open::locate(call, base, path, flags, mode, resolve)?;
+    if flags & O_PATH == 0 && matches!(call.kernel.inode(node).kind, InodeKind::Fifo(_)) {
+        return fifo::open(call, node, flags, open::kept_flags(flags));
+    }
     let file = open::open_node(call, node, flags)?;
     let fd = call.install_fd(file, flags & O_CLOEXEC != 0)?;
     Ok(Flow::Done(fd.0 as u64))

@@ -4,6 +4,7 @@ use crate::entry::Call;
 use crate::fs::ops::{self, Position, Read, Write};
 use crate::fs::tty::transfer::{TerminalRead, TerminalWrite};
 use crate::fs::{Fd, FileObject};
+use crate::socket;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::user::{UserBuffer, UserPtr, UserSlice};
 use abi::fcntl::{IOV_MAX, Iovec, MAX_RW_COUNT, RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC};
@@ -128,6 +129,9 @@ pub(crate) fn lseek(call: &mut Call, fd: Fd, offset: i64, whence: u32) -> SysRes
 
 fn start_read(call: &mut Call, fd: Fd, to: UserBuffer, position: Position) -> SysResult {
     let file = call.usable_file(fd)?;
+    if let FileObject::Socket(socket) = call.kernel.files[file].object {
+        return socket::calls::read(call, file, socket, to);
+    }
     let is_terminal = matches!(call.kernel.files[file].object, FileObject::Terminal { .. });
     let file = call.hold(file);
     if is_terminal {
@@ -138,6 +142,9 @@ fn start_read(call: &mut Call, fd: Fd, to: UserBuffer, position: Position) -> Sy
 
 fn start_write(call: &mut Call, fd: Fd, from: UserBuffer, position: Position) -> SysResult {
     let file = call.usable_file(fd)?;
+    if let FileObject::Socket(socket) = call.kernel.files[file].object {
+        return socket::calls::write(call, file, socket, from);
+    }
     let file = call.hold(file);
     ops::start(call, Write { file, from, position, done: 0, nowait: false })
 }

@@ -22,6 +22,7 @@ pub(super) fn replace(call: &mut Call, mut files: Files, built: Built, strings: 
     become_leader(call);
     let process = call.process_id();
     exit::leave_futexes(call);
+    crate::time::posix_timer::delete_all(call.kernel, process);
     files.close_loaded(call);
 
     let old_space = std::mem::replace(&mut call.kernel.processes[process].space, built.space);

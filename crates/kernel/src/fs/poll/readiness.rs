@@ -1,0 +1,47 @@
+//! What holds for an open file, by the kind of its object.
+
+use super::{ALWAYS, Readiness};
+use crate::fs::{FileDescription, FileObject, devfs, epoll, tty};
+use crate::ipc::{eventfd, fifo, pipe};
+use crate::kernel::Kernel;
+use crate::ports::Stream;
+use crate::process::Process;
+use crate::socket::unix;
+use crate::table::Id;
+use crate::time::timerfd;
+use crate::wait::{Keys, WaitKey};
+use abi::poll::{POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
+
+/// Which events hold for an open file now, and the changes after which others may.
+pub fn readiness(kernel: &Kernel, file: Id<FileDescription>) -> Readiness {
+    let description = &kernel.files[file];
+    match description.object {
+        FileObject::Inode(_) => Readiness::always(ALWAYS),
+        FileObject::Terminal { .. } => tty::transfer::poll(kernel, file),
+        FileObject::Master(id) => tty::transfer::poll_master(kernel, id),
+        FileObject::Device(_) => devfs::poll(),
+        // The host's streams are always ready: a read of standard input stops the world until there is some.
+        FileObject::Stream(Stream::Input) => Readiness::new(POLLIN | POLLRDNORM, Keys::None),
+        FileObject::Stream(_) => Readiness::new(POLLOUT | POLLWRNORM, Keys::None),
+        FileObject::PipeReader(id) => pipe::poll(kernel, id, pipe::Ends::READ),
+        FileObject::PipeWriter(id) => pipe::poll(kernel, id, pipe::Ends::WRITE),
+        FileObject::Fifo { pipe, writers_before, .. } => {
+            pipe::poll(kernel, pipe, pipe::Ends { writers_before, ..fifo::ends_of(description.flags) })
+        }
+        FileObject::EventFd(id) => eventfd::poll(kernel, id),
+        FileObject::TimerFd(id) => timerfd::poll(kernel, id),
+        FileObject::Epoll(id) => epoll::poll(kernel, id),
+        FileObject::Process(process) => process_readiness(kernel, process),
+        FileObject::Socket(id) => unix::poll(kernel, id),
+    }
+}
+
+/// A process descriptor is readable when the process has ended, pidfd_open(2), and hung up when it was waited for.
+fn process_readiness(kernel: &Kernel, id: Id<Process>) -> Readiness {
+    let events = match kernel.processes.get(id) {
+        None => POLLIN | POLLRDNORM | POLLHUP,
+        Some(process) if process.exit_status.is_some() => POLLIN | POLLRDNORM,
+        Some(_) => 0,
+    };
+    Readiness::new(events, WaitKey::ProcessEnd(id))
+}

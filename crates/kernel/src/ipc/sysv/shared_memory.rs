@@ -1,0 +1,205 @@
+//! Shared memory segments, shmget(2), shmop(2). Linux's ipc/shm.c. The memory itself is [`crate::mm::SharedMemory`]; a
+//! segment holds one reference to it, each address space that has it attached another.
+
+use super::registry::{self, Identifier};
+use crate::entry::Call;
+use crate::kernel::Kernel;
+use crate::mm::{self, Backing, Object, Origin, Request, SharedMemory, Source, shared_memory};
+use crate::syscalls::operation::{Flow, SysResult};
+use crate::table::Id;
+use crate::time::SECOND_NS;
+use abi::ipc::{IPC_PRIVATE, SHM_DEST, SHM_EXEC, SHM_HUGETLB, SHM_RDONLY, SHM_REMAP, SHM_RND, SHMLBA};
+use abi::mman::{MAP_FIXED, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE};
+use abi::{Errno, Error};
+use machine::FRAME_SIZE;
+
+/// A segment.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Bytes, as asked for.
+    pub size: u64,
+    /// Its pages.
+    pub memory: Id<SharedMemory>,
+    /// When it was last attached, in seconds since 1970.
+    pub attached: i64,
+    /// When it was last detached.
+    pub detached: i64,
+    /// Who made it.
+    pub creator: i32,
+    /// Who attached or detached it last.
+    pub last: i32,
+}
+
+impl Segment {
+    /// Whole pages.
+    pub fn pages(&self) -> u64 {
+        self.size.div_ceil(FRAME_SIZE as u64)
+    }
+}
+
+/// Makes a segment.
+///
+/// # Errors
+/// `EINVAL` for an impossible size, `ENOSPC` beyond the limits, `ENOMEM` for huge pages.
+pub(super) fn create(call: &mut Call, key: i32, size: u64, flags: i32) -> Result<Identifier, Error> {
+    let system_v = &call.kernel.system_v;
+    let limits = system_v.limits;
+    if size == 0 || size > limits.segment_size {
+        return Err(Errno::EINVAL.because("`size` is 0, or above `/proc/sys/kernel/shmmax`"));
+    }
+    if flags & SHM_HUGETLB != 0 {
+        call.kernel.unsupported("System V segments of huge pages");
+        return Err(Errno::ENOMEM.because("the machine has no huge pages"));
+    }
+    let pages = size.div_ceil(FRAME_SIZE as u64);
+    let used: u64 = system_v.segments.iter().map(|entry| entry.object.pages()).sum();
+    if system_v.segments.len() >= limits.segments || used.saturating_add(pages) > limits.segment_pages {
+        return Err(Errno::ENOSPC.because("there are as many segments, or pages of segments, as there may be"));
+    }
+    let Some(bytes) = pages.checked_mul(FRAME_SIZE as u64) else {
+        return Err(Errno::ENOMEM.because("the segment is larger than memory can be"));
+    };
+    if pages > u64::from(call.kernel.memory.total()) {
+        return Err(Errno::ENOMEM.because("the segment is larger than all memory"));
+    }
+    let memory = shared_memory::create(call.kernel, bytes, &format!("/SYSV{key:08x} (deleted)"));
+    let creator = call.process().pid;
+    let segment = Segment { size, memory, attached: 0, detached: 0, creator, last: 0 };
+    let (permissions, now) = (registry::new_permissions(call, key, flags), registry::now(call));
+    let id = call.kernel.system_v.segments.insert(permissions, now, segment);
+    call.kernel.system_v.by_memory.insert(memory, id);
+    Ok(id)
+}
+
+/// How often a segment is attached, in all processes.
+pub fn attachments(kernel: &Kernel, segment: &Segment) -> u64 {
+    let object = Object::Shared(segment.memory);
+    let spaces = kernel.mm.mappers(Origin::Shared(segment.memory));
+    spaces.map(|space| u64::from(kernel.spaces[space].areas.uses_of(object))).sum()
+}
+
+/// shmat(2).
+pub(crate) fn shmat(call: &mut Call, id: i32, address: u64, flags: i32) -> SysResult {
+    let entry = call.kernel.system_v.segments.get(Identifier(id))?;
+    let (size, memory) = (entry.object.size, entry.object.memory);
+    let writable = flags & SHM_RDONLY == 0;
+    let mut wanted = registry::READ | if writable { registry::WRITE } else { 0 };
+    let mut protection = PROT_READ | if writable { PROT_WRITE } else { 0 };
+    if flags & SHM_EXEC != 0 {
+        wanted |= 0o111;
+        protection |= PROT_EXEC;
+    }
+    let permissions = entry.permissions;
+    let address = place(address, flags)?;
+    registry::check_access(call, &permissions, wanted)?;
+    let space = call.space();
+    let mut map_flags = MAP_SHARED;
+    if let Some(address) = address {
+        map_flags |= MAP_FIXED;
+        let Some(end) = address.checked_add(size.next_multiple_of(FRAME_SIZE as u64)) else {
+            return Err(Errno::EINVAL.because("the segment would reach beyond the address space"));
+        };
+        let is_taken = call.kernel.spaces[space].areas.overlapping(address..end).next().is_some();
+        if is_taken && flags & SHM_REMAP == 0 {
+            return Err(Errno::EINVAL.because("something is mapped there, and `SHM_REMAP` is not set"));
+        }
+    }
+    let source = Source::Shared { object: memory, offset: 0 };
+    let request = Request { address: address.unwrap_or(0), length: size, protection, flags: map_flags, source };
+    let at = mm::map::map(call, space, request)?;
+    let (now, pid) = (registry::now(call), call.process().pid);
+    if let Ok(entry) = call.kernel.system_v.segments.get_mut(Identifier(id)) {
+        entry.object.attached = now;
+        entry.object.last = pid;
+    }
+    Ok(Flow::Done(at))
+}
+
+/// Where a segment is to be attached; `None`: anywhere.
+///
+/// # Errors
+/// `EINVAL` for an address that is not aligned, or none to replace something at.
+fn place(address: u64, flags: i32) -> Result<Option<u64>, Error> {
+    if address == 0 {
+        if flags & SHM_REMAP != 0 {
+            return Err(Errno::EINVAL.because("`SHM_REMAP` needs an address"));
+        }
+        return Ok(None);
+    }
+    if address.is_multiple_of(SHMLBA) {
+        return Ok(Some(address));
+    }
+    if flags & SHM_RND == 0 {
+        return Err(Errno::EINVAL.because("the address is not aligned, and `SHM_RND` is not set"));
+    }
+    match address - address % SHMLBA {
+        0 if flags & SHM_REMAP != 0 => Err(Errno::EINVAL.because("`SHM_REMAP` needs an address")),
+        0 => Ok(None),
+        rounded => Ok(Some(rounded)),
+    }
+}
+
+/// shmdt(2): all pieces of the attachment that began at the address go, wherever mprotect(2) has cut it.
+pub(crate) fn shmdt(call: &mut Call, address: u64) -> SysResult {
+    let space = call.space();
+    let nothing = Errno::EINVAL.because("no segment is attached at the address");
+    if !address.is_multiple_of(SHMLBA) {
+        return Err(nothing);
+    }
+    let areas = &call.kernel.spaces[space].areas;
+    let segments = &call.kernel.system_v.by_memory;
+    let belongs = |area: &mm::Vma| match area.backing {
+        Backing::Shared { object, offset } if area.start.wrapping_sub(address) == offset => {
+            segments.contains_key(&object).then_some(object)
+        }
+        _ => None,
+    };
+    let first = areas.iter().filter(|area| area.start >= address).find_map(belongs);
+    let Some(object) = first else { return Err(nothing) };
+    let size = call.kernel.mm.shared[object].size;
+    let end = address.saturating_add(size);
+    let pieces: Vec<_> = areas
+        .iter()
+        .filter(|area| area.start >= address && area.end <= end && belongs(area) == Some(object))
+        .map(|area| area.start..area.end)
+        .collect();
+    for piece in pieces {
+        mm::unmap::unmap(call, space, piece);
+    }
+    Flow::OK
+}
+
+/// Memory that may be a segment's was unmapped somewhere: notes who and when, and removes a segment that was waiting for
+/// that. `is_last`: no address space maps it any more. Called by [`shared_memory::release`].
+pub(crate) fn detached(kernel: &mut Kernel, memory: Id<SharedMemory>, is_last: bool) {
+    let Some(id) = kernel.system_v.by_memory.get(&memory).copied() else { return };
+    let now = (kernel.clock.realtime_ns() / SECOND_NS) as i64;
+    let current = kernel.scheduler.current().and_then(|thread| kernel.threads.get(thread));
+    let pid = current.and_then(|thread| kernel.processes.get(thread.process)).map_or(0, |process| process.pid);
+    let Ok(entry) = kernel.system_v.segments.get_mut(id) else { return };
+    entry.object.detached = now;
+    entry.object.last = pid;
+    if is_last && entry.permissions.mode & SHM_DEST != 0 {
+        destroy(kernel, id);
+    }
+}
+
+/// IPC_RMID: at once if nobody has it attached, otherwise at the last detach.
+pub(super) fn remove(kernel: &mut Kernel, id: Identifier) {
+    let Ok(entry) = kernel.system_v.segments.get(id) else { return };
+    if attachments(kernel, &entry.object) == 0 {
+        destroy(kernel, id);
+        return;
+    }
+    kernel.system_v.segments.forget_key(id);
+    if let Ok(entry) = kernel.system_v.segments.get_mut(id) {
+        entry.permissions.mode |= SHM_DEST;
+        entry.permissions.key = IPC_PRIVATE;
+    }
+}
+
+fn destroy(kernel: &mut Kernel, id: Identifier) {
+    let Some(entry) = kernel.system_v.segments.remove(id) else { return };
+    kernel.system_v.by_memory.remove(&entry.object.memory);
+    shared_memory::release(kernel, entry.object.memory);
+}
