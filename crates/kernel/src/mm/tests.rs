@@ -420,3 +420,52 @@ fn random_operations_agree_with_a_byte_for_each_page() {
         recount(call);
     }
 }
+
+/// How long the paths of faults take; printed, not checked: `cargo test --release -p belljar-kernel mm_speed -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn mm_speed() {
+    let mut bench = Bench::new(1 << 16, &[]);
+    let call = &mut bench.call();
+    let space = call.space();
+    let mut records = Vec::new();
+    for round in 0..4 {
+        let at = map_anonymous(call, space, 0, 16384, MAP_PRIVATE);
+        let start = std::time::Instant::now();
+        for page in 0..16384 {
+            let fault = machine::PageFault { address: at + page * PAGE, access: Access::Write, present: false };
+            fault::handle(call, space, fault).unwrap();
+            if page % 16 == 0 {
+                call.kernel.take_records(&mut records);
+            }
+        }
+        let touched = start.elapsed();
+        let start = std::time::Instant::now();
+        let child = fork::copy(call, space).unwrap();
+        let forked = start.elapsed();
+        let start = std::time::Instant::now();
+        for page in 0..16384 {
+            let fault = machine::PageFault { address: at + page * PAGE, access: Access::Write, present: true };
+            fault::handle(call, child, fault).unwrap();
+            if page % 16 == 0 {
+                call.kernel.take_records(&mut records);
+            }
+        }
+        let copied = start.elapsed();
+        let start = std::time::Instant::now();
+        release_space(call, child);
+        let released = start.elapsed();
+        let start = std::time::Instant::now();
+        unmap::unmap(call, space, at..at + 16384 * PAGE);
+        let unmapped = start.elapsed();
+        let each = |time: std::time::Duration| time.as_nanos() / 16384;
+        println!(
+            "round {round}: touch {} fork {} copy {} release {} unmap {} ns a page",
+            each(touched),
+            each(forked),
+            each(copied),
+            each(released),
+            each(unmapped)
+        );
+    }
+}

@@ -64,15 +64,19 @@ pub(crate) fn take_entries(
 
 /// Unmaps all pages of `range`, which is page-aligned. It need not be mapped.
 pub fn unmap(call: &mut Call, space: Id<AddressSpace>, range: Range<u64>) {
-    let removed = call.kernel.spaces[space].areas.remove(range.clone());
-    if removed.is_empty() {
-        return;
+    if remove_areas(call.kernel, space, range.clone()) {
+        call.kernel.spaces[space].table.prune(&mut call.kernel.memory, range);
+        release_unused(call, space);
     }
+}
+
+/// Removes the areas of `range` with their pages; the tables stay. Whether there were any.
+fn remove_areas(kernel: &mut Kernel, space: Id<AddressSpace>, range: Range<u64>) -> bool {
+    let removed = kernel.spaces[space].areas.remove(range);
     for area in &removed {
-        take_entries(call.kernel, space, area.backing, area.start..area.end, Copies::Go);
+        take_entries(kernel, space, area.backing, area.start..area.end, Copies::Go);
     }
-    call.kernel.spaces[space].table.prune(&mut call.kernel.memory, range);
-    release_unused(call, space);
+    !removed.is_empty()
 }
 
 /// Takes a reference to `object` for `space`, which is about to map it for the first time, and lists it as a mapper.
@@ -149,7 +153,8 @@ pub fn release_space(call: &mut Call, space: Id<AddressSpace>) {
         return;
     }
     let end = call.kernel.spaces[space].layout.user_end;
-    unmap(call, space, 0..end);
+    remove_areas(call.kernel, space, 0..end);
+    release_unused(call, space);
     let gone = call.kernel.spaces.remove(space);
     assert_eq!(gone.resident.total(), 0, "no page is left");
     gone.table.destroy(&mut call.kernel.memory);

@@ -1,7 +1,7 @@
 //! A page table that lives in frames, so that its memory cost is real.
 
 use super::{Entry, PagingScheme};
-use crate::{FrameNumber, OutOfFrames, PhysicalMemory};
+use crate::{FRAME_SIZE, FrameNumber, OutOfFrames, PhysicalMemory};
 use std::ops::Range;
 
 /// What is mapped in one address space.
@@ -269,9 +269,10 @@ impl PageTable {
     pub fn frames(&self, memory: &PhysicalMemory) -> Vec<FrameNumber> {
         let mut found = vec![self.root];
         let mut level = vec![self.root];
-        for (_, mask) in &self.shifts[..self.shifts.len() - 1] {
+        for ((_, mask), below) in self.shifts.iter().zip(&self.tables[1..]) {
             let entries = level.iter().flat_map(|table| (0..=*mask).map(|index| Entry(memory.word(*table, index))));
-            level = entries.filter(|entry| entry.is_present()).map(Entry::frame).collect();
+            let tables = entries.filter(|entry| entry.is_present()).map(Entry::frame);
+            level = tables.take(*below as usize).collect();
             found.extend_from_slice(&level);
         }
         found
@@ -305,7 +306,7 @@ impl PageTable {
                 continue;
             }
             self.prune_table(memory, entry.frame(), level + 1, base + ((index as u64) << shift), range);
-            if memory.bytes(entry.frame()).iter().all(|byte| *byte == 0) {
+            if is_zero(memory.bytes(entry.frame())) {
                 memory.set_word(table, index, 0);
                 memory.release(entry.frame());
                 self.tables[level + 1] -= 1;
@@ -313,12 +314,19 @@ impl PageTable {
         }
     }
 
-    /// Gives back all table frames. The last-level entries must be gone already.
-    pub fn destroy(mut self, memory: &mut PhysicalMemory) {
-        self.prune(memory, 0..u64::MAX);
-        assert!(self.tables[1..].iter().all(|count| *count == 0), "pages are unmapped before their tables go");
-        memory.release(self.root);
+    /// Gives back all table frames. The last-level entries must be gone already; nobody looks at them any more.
+    pub fn destroy(self, memory: &mut PhysicalMemory) {
+        let frames = self.frames(memory);
+        assert_eq!(frames.len() as u32, self.tables.iter().sum::<u32>(), "every table hangs in the tree once");
+        for frame in frames {
+            memory.release(frame);
+        }
     }
+}
+
+/// Whether a table holds nothing. In pieces of a cache line, which the compiler compares at once.
+fn is_zero(bytes: &[u8; FRAME_SIZE]) -> bool {
+    bytes.chunks_exact(64).all(|line| line.iter().fold(0, |any, byte| any | byte) == 0)
 }
 
 #[cfg(test)]
