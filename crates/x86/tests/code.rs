@@ -543,3 +543,25 @@ fn a_page_of_code_may_be_written_and_run_in_turn() {
         }
     }
 }
+
+#[test]
+fn what_is_reserved_for_hints_does_nothing_and_touches_no_memory() {
+    for (name, make) in processors() {
+        for code in [
+            vec![0x0f, 0x0d, 0xf3],             // reserved next to prefetchw
+            vec![0x0f, 0x1f, 0x03],             // nop [rbx]
+            vec![0x0f, 0x19, 0x03],             // reserved
+            vec![0x0f, 0x18, 0x03],             // prefetchnta [rbx]
+            vec![0x0f, 0x0d, 0x0b],             // prefetchw [rbx]
+            vec![0xf3, 0x48, 0x0f, 0x1e, 0xc9], // rdsspq rcx
+            vec![0xf3, 0x0f, 0x1e, 0xfa],       // endbr64
+        ] {
+            let mut machine = Machine::with_code(&[code.clone(), vec![0xcc]].concat());
+            let mut processor = make();
+            machine.registers.set(Gpr::Rcx, 77);
+            machine.registers.set(Gpr::Rbx, 0xdead_0000);
+            finish(&name, &mut machine, &mut *processor);
+            assert_eq!(machine.registers.get(Gpr::Rcx), 77, "{name}, {code:02x?}");
+        }
+    }
+}

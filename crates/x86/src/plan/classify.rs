@@ -58,12 +58,12 @@ impl Classifier {
     /// How the instruction is translated, if at all; fills in registers and accesses.
     fn kind(&mut self, instruction: &Instruction, family: Family, planned: &mut Planned) -> Option<Kind> {
         use Mnemonic::{
-            Call, Cld, Endbr64, Jmp, Lea, Leave, Movsb, Movsd, Movsq, Movsw, Nop, Pause, Pop, Push, Ret, Stosb, Stosd,
-            Stosq, Stosw,
+            Call, Cld, Endbr32, Endbr64, Jmp, Lea, Leave, Movsb, Movsd, Movsq, Movsw, Nop, Pause, Pop, Push,
+            Reservednop, Ret, Stosb, Stosd, Stosq, Stosw,
         };
         let mnemonic = instruction.mnemonic();
-        // Translated code runs only with DF clear.
-        if matches!(mnemonic, Nop | Endbr64 | Pause | Cld) || is_prefetch(mnemonic) {
+        // Translated code runs only with DF clear. What is reserved for hints may be something else on the host.
+        if matches!(mnemonic, Nop | Reservednop | Endbr32 | Endbr64 | Pause | Cld) || is_prefetch(mnemonic) {
             return Some(Kind::Nothing);
         }
         if instruction.is_jcc_short_or_near() {

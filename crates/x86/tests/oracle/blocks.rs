@@ -189,6 +189,7 @@ pub fn run(
         Warmth::Twice => {
             world.guest.run(processor, 1 << 16);
             world.restore_guest(&block.memory);
+            world.guest.poke(CODE, &code);
             world.guest.registers = block.registers.clone();
         }
     }
