@@ -152,3 +152,144 @@ fn single_steps_trap_behind_each_instruction_and_each_iteration() {
         assert_eq!(machine.registers.rip, rip);
     }
 }
+
+/// Runs one instruction on registers that `prepare` changes.
+fn one(code: &[u8], prepare: impl Fn(&mut Machine)) -> (Result<(), Trap>, Machine) {
+    let mut machine = Machine::with_code(code);
+    prepare(&mut machine);
+    let (mut space, registers) = machine.space();
+    let outcome = Stepper::new(4).unwrap().step(&mut space, registers, 0x1_0000_0007);
+    (outcome, machine)
+}
+
+#[test]
+fn the_processor_tells_what_it_is_and_what_time() {
+    let (outcome, machine) = one(&[0x0f, 0xa2], |machine| machine.registers.set(Gpr::Rax, u64::MAX << 32));
+    assert_eq!(outcome, Ok(()));
+    let words = [Gpr::Rbx, Gpr::Rdx, Gpr::Rcx].map(|register| machine.registers.get(register) as u32);
+    assert_eq!(words.map(u32::to_le_bytes).concat(), b"GenuineIntel");
+    assert_eq!(machine.registers.get(Gpr::Rax), 0xd);
+    let (_, machine) = one(&[0x0f, 0xa2], |machine| machine.registers.set(Gpr::Rax, 1));
+    assert_eq!(machine.registers.get(Gpr::Rbx) >> 16 & 0xff, 4, "four processors");
+    for code in [&[0x0f, 0x31][..], &[0x0f, 0x01, 0xf9]] {
+        let (outcome, machine) = one(code, |machine| machine.registers.set(Gpr::Rax, u64::MAX));
+        assert_eq!(outcome, Ok(()));
+        assert_eq!((machine.registers.get(Gpr::Rax), machine.registers.get(Gpr::Rdx)), (7, 1));
+    }
+    let (outcome, machine) = one(&[0x0f, 0x01, 0xd0], |_| {});
+    assert_eq!((outcome, machine.registers.get(Gpr::Rax)), (Ok(()), 7));
+    let (outcome, _) = one(&[0x0f, 0x01, 0xd0], |machine| machine.registers.set(Gpr::Rcx, 5));
+    assert_eq!(outcome, Err(Trap::Exception(Exception::GeneralProtection)));
+}
+
+#[test]
+fn segment_registers_take_the_null_selector_and_user_data() {
+    let load = |code: &[u8], selector: u64| {
+        one(code, |machine| {
+            machine.registers.set(Gpr::Rax, selector);
+            machine.registers.fs_base = 0x1234;
+        })
+    };
+    for (code, selector, expected) in [
+        (&[0x8e, 0xd8][..], 0x2b, Ok(())),                                         // mov ds,eax
+        (&[0x8e, 0xe0], 0, Ok(())),                                                // mov fs,eax
+        (&[0x8e, 0xe0], 0x33, Err(Trap::Exception(Exception::GeneralProtection))), // code
+        (&[0x8e, 0xd0], 0, Err(Trap::Exception(Exception::GeneralProtection))),    // mov ss,eax
+        (&[0x8e, 0xd0], 0x2b, Ok(())),
+    ] {
+        assert_eq!(load(code, selector).0, expected, "{code:02x?} {selector:#x}");
+    }
+    assert_eq!(load(&[0x8e, 0xe0], 0).1.registers.fs_base, 0);
+    assert_eq!(load(&[0x8e, 0xd8], 0).1.registers.fs_base, 0x1234);
+    // pop fs
+    let (outcome, machine) = one(&[0x0f, 0xa1], |machine| machine.registers.fs_base = 5);
+    assert_eq!((outcome, machine.registers.fs_base), (Ok(()), 0));
+    assert_eq!(machine.registers.get(Gpr::Rsp), STACK + 0x1008);
+}
+
+#[test]
+fn software_interrupts_are_traps_or_protection_faults() {
+    for (code, exception, behind) in [
+        (&[0xcc][..], Exception::Breakpoint, 1),
+        (&[0xcd, 3], Exception::Breakpoint, 2),
+        (&[0xcd, 4], Exception::Overflow, 2),
+        (&[0xf1], Exception::SingleStep, 1),
+        (&[0xcd, 0x2d], Exception::GeneralProtection, 0),
+        (&[0x0f, 0x01, 0x00], Exception::GeneralProtection, 0), // sgdt [rax]
+        (&[0x0f, 0x33], Exception::GeneralProtection, 0),       // rdpmc
+        (&[0xfa], Exception::GeneralProtection, 0),             // cli
+        (&[0xec], Exception::GeneralProtection, 0),             // in al,dx
+    ] {
+        let (outcome, machine) = one(code, |_| {});
+        assert_eq!(outcome, Err(Trap::Exception(exception)), "{code:02x?}");
+        assert_eq!(machine.registers.rip, CODE + behind, "{code:02x?}");
+    }
+}
+
+#[test]
+fn instructions_of_other_processors_are_undefined_and_named() {
+    for (code, name) in [
+        (&[0x0f, 0x34][..], "sysenter"),
+        (&[0x66, 0x0f, 0x38, 0xdc, 0xc1], "aesenc xmm0,xmm1"),
+        (&[0x66, 0x0f, 0x3a, 0x44, 0xc1, 0], "pclmullqlqdq xmm0,xmm1"),
+        (&[0x0f, 0x38, 0xcb, 0xc1], "sha256rnds2 xmm0,xmm1,xmm0"),
+        (&[0x66, 0x0f, 0x38, 0xf6, 0xc1], "adcx eax,ecx"),
+        (&[0x0f, 0xc7, 0xf8], "rdseed eax"),
+        (&[0xc7, 0xf8, 0, 0, 0, 0], "xbegin 0000000000100006h"),
+        (&[0x0f, 0x01, 0xd6], "xtest"),
+        (&[0xf3, 0x0f, 0xc7, 0xf8], "rdpid rax"),
+        (&[0xc5, 0xf8, 0x92, 0xc0], "kmovw k0,eax"),
+        (&[0x66, 0x0f, 0xae, 0x38], "clflushopt [rax]"),
+    ] {
+        let (outcome, _) = one(code, |_| {});
+        let instruction = Some(name.to_owned());
+        let expected = Exception::InvalidOpcode { bytes: code.to_vec(), instruction };
+        assert_eq!(outcome, Err(Trap::Exception(expected)), "{code:02x?}");
+    }
+    let (outcome, _) = one(&[0x66; 16], |_| {});
+    assert_eq!(outcome, Err(Trap::Exception(Exception::GeneralProtection)), "longer than 15 bytes");
+}
+
+#[test]
+fn popping_the_trap_flag_traps_behind_the_next_instruction() {
+    let mut machine = Machine::with_code(&[0x9d, 0x90, 0x90]); // popfq ; nop
+    machine.poke(STACK + 0x1000, &0x302_u64.to_le_bytes());
+    let mut stepper = stepper();
+    assert_eq!(machine.step(&mut stepper), Ok(()));
+    assert_eq!(machine.step(&mut stepper), Err(Trap::Exception(Exception::SingleStep)));
+    assert_eq!(machine.registers.rip, CODE + 2);
+}
+
+#[test]
+fn user_mode_cannot_change_the_privileged_flags() {
+    let (_, machine) = one(&[0x9d], |machine| machine.poke(STACK + 0x1000, &u64::MAX.to_le_bytes()));
+    assert_eq!(machine.registers.rflags, 0x24_0fd7);
+    let (_, machine) = one(&[0x9d], |_| {});
+    assert_eq!(machine.registers.rflags, 0x202);
+}
+
+#[test]
+fn a_gather_goes_on_with_the_elements_that_a_fault_left() {
+    // vpgatherdd xmm0,[rbx+xmm1*4],xmm2
+    let mut machine = Machine::with_code(&[0xc4, 0xe2, 0x69, 0x90, 0x04, 0x8b]);
+    machine.registers.set(Gpr::Rbx, DATA);
+    for (element, index) in [0_u32, 1, 0x1000, 2].into_iter().enumerate() {
+        machine.registers.extended.ymm[1][4 * element..][..4].copy_from_slice(&index.to_le_bytes());
+    }
+    machine.registers.extended.ymm[0] = [0xee; 32];
+    machine.registers.extended.ymm[2] = [0xff; 32];
+    machine.poke(DATA, &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]);
+    let mut stepper = stepper();
+    assert_eq!(machine.step(&mut stepper), page_fault(DATA + 0x4000, Access::Read, false));
+    assert_eq!(
+        machine.registers.extended.ymm[0][..16],
+        [1, 0, 0, 0, 2, 0, 0, 0, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee, 0xee]
+    );
+    assert_eq!(machine.registers.extended.ymm[2][..8], [0; 8]);
+    machine.map(DATA + 0x4000, READ);
+    machine.poke(DATA + 0x4000, &[9]);
+    assert_eq!(machine.step(&mut stepper), Ok(()));
+    assert_eq!(machine.registers.extended.ymm[0][..16], [1, 0, 0, 0, 2, 0, 0, 0, 9, 0, 0, 0, 3, 0, 0, 0]);
+    assert_eq!(machine.registers.extended.ymm[0][16..], [0; 16]);
+    assert_eq!(machine.registers.extended.ymm[2], [0; 32]);
+}
