@@ -96,7 +96,7 @@ impl Stepper {
         match error {
             DecoderError::None => {}
             // Longer than any instruction may be. Intel SDM 3A 6.15, interrupt 13.
-            DecoderError::NoMoreBytes => return Err(Trap::Exception(Exception::GeneralProtection)),
+            _ if instruction.len() >= MAX_LENGTH => return Err(Trap::Exception(Exception::GeneralProtection)),
             _ => return Err(assist::invalid_opcode(code.bytes(), rip)),
         }
         let mut bytes = [0; MAX_LENGTH];
