@@ -27,7 +27,7 @@ pub const EXECUTE_SLOTS: usize = 1024;
 pub const JUMP_SLOTS: usize = 1024;
 
 /// Words at the start of the block that belong to the processor: register file, budget, spill slots, ...
-pub const PROCESSOR_WORDS: usize = 1024;
+pub const PROCESSOR_WORDS: usize = 5120;
 /// First word of the read tags: per slot, minus the address of the page that may be read.
 pub const READ_TAGS: usize = PROCESSOR_WORDS;
 /// First word of the write tags: per slot, minus the address of the page that may be written.
@@ -65,6 +65,7 @@ pub struct Tlb {
     /// Fills since the last resize or flush.
     pressure: usize,
     code_generation: u64,
+    data_generation: u64,
     code_marks_seen: u64,
     /// Accesses that had to walk the page table.
     pub misses: u64,
@@ -84,6 +85,7 @@ impl Tlb {
             slots: MIN_SLOTS,
             pressure: 0,
             code_generation: 1,
+            data_generation: 1,
             code_marks_seen: memory.code_marks(),
             misses: 0,
             accesses: 0,
@@ -112,6 +114,12 @@ impl Tlb {
     /// "address to code" of this address space is void.
     pub fn code_generation(&self) -> u64 {
         self.code_generation
+    }
+
+    /// Changes whenever a permission to read or write was taken away: what the processor remembers about data of this
+    /// address space besides the buffer is void.
+    pub fn data_generation(&self) -> u64 {
+        self.data_generation
     }
 
     fn slot(&self, address: u64) -> usize {
@@ -163,6 +171,7 @@ impl Tlb {
 
     /// Forgets one page. To be called when its entry loses a permission, its accessed or dirty bit, or its frame.
     pub fn flush_page(&mut self, address: u64) {
+        self.data_generation += 1;
         let (slot, tag) = (self.slot(address), (address & !0xfff).wrapping_neg());
         if self.block[READ_TAGS + slot] == tag || self.block[WRITE_TAGS + slot] == tag {
             self.block[READ_TAGS + slot] = Tlb::never(slot);
@@ -181,6 +190,7 @@ impl Tlb {
         self.pressure = 0;
         self.block[EXECUTE..EXECUTE + EXECUTE_SLOTS].fill(0);
         self.code_generation += 1;
+        self.data_generation += 1;
         self.empty();
     }
 
@@ -206,6 +216,7 @@ impl Tlb {
 
     /// Forgets all permissions to write: fork made the address space copy-on-write.
     pub fn flush_writes(&mut self) {
+        self.data_generation += 1;
         for slot in 0..self.slots {
             self.block[WRITE_TAGS + slot] = Tlb::never(slot);
         }

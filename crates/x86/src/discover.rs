@@ -11,6 +11,10 @@ use machine::FRAME_SIZE;
 pub(crate) const MAX_INSTRUCTIONS: usize = 64;
 /// Instructions at a jump's target that are looked at to learn whether it reads flags.
 const LOOK_AHEAD: usize = 12;
+/// A conditional jump back by less than this is taken for the end of a loop.
+const LOOP_BYTES: u64 = 512;
+/// Instructions in an unrolled loop at most.
+const UNROLLED_INSTRUCTIONS: usize = 40;
 /// The longest instruction.
 pub(crate) const MAX_INSTRUCTION_BYTES: usize = 15;
 
@@ -70,8 +74,15 @@ pub(crate) fn block(
             Kind::CallDirect | Kind::CallRegister | Kind::CallMemory | Kind::JumpDirect => break End::Left,
             Kind::Conditional => {
                 let target = instruction.near_branch_target();
+                // A loop that is the whole block is unrolled: its iterations share checks and the charge.
+                let body = plan.instructions.len();
+                if target == start && reach.traces && unrolls(plan, body, reach.instructions) {
+                    plan.instructions[body - 1].expected = true;
+                    rip = start;
+                    continue;
+                }
                 // A loop's end is likely taken; both ways lead to other blocks without detours.
-                if !reach.traces || target <= rip {
+                if !reach.traces || target <= rip && rip - target < LOOP_BYTES {
                     break End::Left;
                 }
                 rip = instruction.next_ip();
@@ -84,6 +95,12 @@ pub(crate) fn block(
         plan.group();
     }
     Found::Block
+}
+
+/// Whether a loop whose iterations so far have `length` instructions has room for another.
+fn unrolls(plan: &Plan, length: usize, limit: usize) -> bool {
+    let iterations = plan.instructions.iter().filter(|planned| planned.expected).count() + 1;
+    length + length / iterations <= limit.min(UNROLLED_INSTRUCTIONS)
 }
 
 /// Fills `plan` with one instruction whose bytes (of two pages) are `bytes`.
@@ -133,15 +150,16 @@ fn liveness(plan: &mut Plan, decoder: &mut Decoder<'_>, page_address: u64) {
         End::Continue(rip) => live_at(decoder, page_address, rip, 0),
         End::Left => ALL_FLAGS,
     };
-    for planned in plan.instructions.iter_mut().rev() {
+    for (index, planned) in plan.instructions.iter_mut().rev().enumerate() {
+        let last = index == 0;
         match planned.kind {
             Kind::Conditional => {
-                let fall = if live == ALL_FLAGS && plan.end == End::Left {
-                    live_at(decoder, page_address, planned.instruction.next_ip(), 0)
-                } else {
-                    live
-                };
-                live = fall | live_at(decoder, page_address, planned.instruction.near_branch_target(), 0);
+                let (target, next) = (planned.instruction.near_branch_target(), planned.instruction.next_ip());
+                let (expected, other) = if planned.expected { (target, next) } else { (next, target) };
+                if last && plan.end == End::Left {
+                    live = live_at(decoder, page_address, expected, 0);
+                }
+                live |= live_at(decoder, page_address, other, 0);
             }
             Kind::JumpDirect | Kind::CallDirect => {
                 live = live_at(decoder, page_address, planned.instruction.near_branch_target(), 0);

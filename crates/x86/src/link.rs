@@ -2,7 +2,7 @@
 //! run the other. Into another page it leads through a stub that makes sure that the same frame is still mapped there.
 
 use crate::cache::{BlockId, Cache};
-use crate::emit::assembler::{Assembler, Condition, R14, RCX, based, displacement, word};
+use crate::emit::assembler::{Assembler, Condition, R15, RCX, based, displacement, word};
 use crate::emit::{Emitter, Exit, Link};
 use crate::native::{Area, CodeMemoryFull, ExecutableMemory, context};
 use machine::tlb::{EXECUTE, execute_slot};
@@ -31,8 +31,9 @@ pub(crate) fn connect(
         let stub = &mut emitter.cold;
         stub.restart(memory.cursor(Area::Cold));
         let exit = exits.len() as u32;
-        guard(stub, reads_flags, EXECUTE + execute_slot(page.address), name, entry, (exit, emitter.way_out));
-        let start = memory.append(Area::Cold, &stub.bytes)?;
+        let start =
+            guard(stub, reads_flags, EXECUTE + execute_slot(page.address), name, entry, (exit, emitter.way_out));
+        memory.append(Area::Cold, &stub.bytes)?;
         exits.push(Exit::Go(link.target));
         start
     };
@@ -46,26 +47,27 @@ pub(crate) fn disconnect(memory: &mut ExecutableMemory, link: Link) {
     memory.patch(link.site, &displacement(link.site, link.stub));
 }
 
-/// Goes to `entry` if the word holds `name`, else leaves by the exit.
-fn guard(stub: &mut Assembler, live: bool, slot: usize, name: u32, entry: u64, (exit, way_out): (u32, u64)) {
+/// Goes to `entry` if the word holds `name`, else leaves by the exit. Returns where to enter.
+fn guard(stub: &mut Assembler, live: bool, slot: usize, name: u32, entry: u64, (exit, way_out): (u32, u64)) -> u64 {
+    // What leaves comes first, so that its address is known.
+    let leave = stub.here();
     if live {
-        // r14 is free between blocks.
-        stub.copy(R14, RCX);
+        // r15 is free between blocks.
+        stub.copy(RCX, R15);
+    }
+    stub.store_immediate(word(context::EXIT), exit as i32);
+    stub.jump(way_out);
+    let start = stub.here();
+    if live {
+        stub.copy(R15, RCX);
         stub.load32(RCX, word(slot));
         stub.lea(RCX, based(RCX, (name as i32).wrapping_neg()));
-        // Over: mov rcx,r14 (3 bytes); jmp (5 bytes).
-        stub.append(&[0xe3, 3 + 13 + 5]);
-        stub.copy(RCX, R14);
-        stub.store_immediate(word(context::EXIT), exit as i32);
-        stub.jump(way_out);
-        stub.copy(RCX, R14);
-        stub.jump(entry);
+        stub.jump_unless_rcx_zero(leave);
+        stub.copy(RCX, R15);
     } else {
         stub.compare_memory32(word(slot), name as i32);
-        let site = stub.here();
-        stub.jump_if(Condition::NotEqual as u8, site + 6 + 5);
-        stub.jump(entry);
-        stub.store_immediate(word(context::EXIT), exit as i32);
-        stub.jump(way_out);
+        stub.jump_if(Condition::NotEqual as u8, leave);
     }
+    stub.jump(entry);
+    start
 }

@@ -3,11 +3,11 @@
 use crate::cache::{Block, BlockId, Cache, CodePage};
 use crate::discover::{self, Found, MAX_INSTRUCTION_BYTES, Reach};
 use crate::emit::{Emitter, Exit as Leave, Fault, Guard, Link, Miss, Place, Point};
-use crate::link;
 use crate::native::{self, Area, ExecutableMemory, context};
 use crate::options::{Options, Statistics};
 use crate::plan::{Access as DataAccess, Classifier, End, Kind, Plan, Segment};
 use crate::step::{Stepper, is_retired};
+use crate::{assist, link};
 use iced_x86::{Decoder, DecoderOptions};
 use machine::mmu::{self, Access};
 use machine::tlb::{EXECUTE, EXECUTE_SLOTS, JUMP_SLOTS, JUMP_TAGS, JUMP_TARGETS, execute_slot};
@@ -102,7 +102,7 @@ impl X86Processor {
         native::prepare()?;
         let mut memory = ExecutableMemory::new(options.code_bytes)?;
         let mut way_out = vec![0xff, 0x25, 0, 0, 0, 0]; // jmp [rip]
-        way_out.extend_from_slice(&native::exit_address().to_le_bytes());
+        way_out.extend_from_slice(&native::leave_address().to_le_bytes());
         let full = |_| std::io::Error::from(std::io::ErrorKind::OutOfMemory);
         let way_out = memory.append(Area::Hot, &way_out).map_err(full)?;
         Ok(X86Processor {
@@ -153,6 +153,7 @@ impl X86Processor {
         let block = space.tlb.block_mut();
         if block[context::X87_ABSENT] == 0 {
             native::save_x87(&mut registers.extended);
+            assist::clean_x87(&mut registers.extended);
         }
         *left = block[context::BUDGET] >> ACCESS_BITS;
         registers.general.copy_from_slice(&block[context::GENERAL..context::GENERAL + 16]);
@@ -167,7 +168,8 @@ impl X86Processor {
     /// returned.
     fn run_blocks(&mut self, space: &mut Space<'_>, registers: &mut Registers, mut host: u64) -> (Outcome, u64) {
         loop {
-            native::enter(&self.memory, space.tlb.block_mut(), &mut registers.extended, host);
+            forget_sites(space.tlb);
+            native::run(&self.memory, space.tlb.block_mut(), &mut registers.extended, host);
             let number = space.tlb.block()[context::EXIT];
             if number == context::EXIT_FAULT {
                 let point = self.faulted(space.tlb.block());
@@ -319,8 +321,6 @@ impl X86Processor {
                 register => context::GENERAL + usize::from(register),
             };
             block[word] = host.wrapping_sub(address);
-        } else if miss.reload_rcx {
-            block[context::GENERAL + RCX] = block[context::SPILL + RCX];
         }
         Missed::Resume(resume)
     }
@@ -347,9 +347,6 @@ impl X86Processor {
         let mask = tlb.mask();
         let block = tlb.block_mut();
         block[context::MASK] = mask;
-        if miss.reload_rcx {
-            block[context::GENERAL + RCX] = block[context::SPILL + RCX];
-        }
         Missed::Resume(miss.retry)
     }
 
@@ -601,6 +598,16 @@ fn load(tlb: &mut Tlb, registers: &Registers, left: u64) {
     block[context::EXTRA_ACCESSES] = 0;
     block[context::X87_ABSENT] = 1;
     block[context::MASK] = mask;
+}
+
+/// Empties the sites if what they remember may have been taken away.
+fn forget_sites(tlb: &mut Tlb) {
+    let generation = tlb.data_generation();
+    let block = tlb.block_mut();
+    if block[context::DATA_GENERATION] != generation {
+        block[context::DATA_GENERATION] = generation;
+        block[context::SITE_TAGS..context::SITE_TAGS + context::SITES].fill(context::NO_PAGE);
+    }
 }
 
 /// Makes the context tell the guest's exact state at a point.

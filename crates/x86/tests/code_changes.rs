@@ -199,3 +199,16 @@ fn a_slice_ends_where_it_should() {
         assert_eq!(machine.registers.get(Gpr::Rax), u64::div_ceil(total, 2));
     }
 }
+
+#[test]
+fn an_address_that_is_not_canonical_is_a_general_protection_fault() {
+    // mov ecx,[rbx] at first where it may, then where no address is: sites that remember nothing must not match.
+    for address in [1 << 63, (1 << 63) + 0xff8, (1 << 63) - 8, 0x8000_0000_0000] {
+        let mut machine = Machine::with_code(&[0x90, 0x48, 0x8b, 0x0b, 0x48, 0x89, 0x4b, 0x08]);
+        let mut processor = processor();
+        machine.registers.set(Gpr::Rbx, address);
+        let exit = machine.run(&mut processor, 100);
+        assert_eq!((exit.trap, exit.instructions), (Trap::Exception(Exception::GeneralProtection), 1));
+        assert_eq!(machine.registers.rip, CODE + 1);
+    }
+}

@@ -150,7 +150,7 @@ impl Core<'_, '_> {
         let unit = &mut *self.native;
         let registers = &mut *self.registers;
         unit.block[context::GENERAL..context::GENERAL + 13].copy_from_slice(&registers.general[..13]);
-        unit.block[context::BUDGET] = registers.get(Gpr::R13);
+        unit.block[context::SCRATCH_13] = registers.get(Gpr::R13);
         unit.block[context::SCRATCH_14] = registers.get(Gpr::R14);
         unit.block[context::SCRATCH_15] = registers.get(Gpr::R15);
         unit.block[context::RFLAGS] = registers.rflags & context::NATIVE_FLAGS;
@@ -170,7 +170,7 @@ impl Core<'_, '_> {
             return Err(HostFault { signal: unit.block[context::FAULT_SIGNAL] });
         }
         registers.general[..13].copy_from_slice(&unit.block[context::GENERAL..context::GENERAL + 13]);
-        registers.set(Gpr::R13, unit.block[context::BUDGET]);
+        registers.set(Gpr::R13, unit.block[context::SCRATCH_13]);
         registers.set(Gpr::R14, unit.block[context::SCRATCH_14]);
         registers.set(Gpr::R15, unit.block[context::SCRATCH_15]);
         let flags = unit.block[context::RFLAGS] & context::NATIVE_FLAGS;

@@ -19,6 +19,7 @@ mod x87;
 
 pub use cpuid::{XCR0, XSAVE_BYTES, cpuid};
 pub(crate) use generic::Plan;
+pub(crate) use state::clean_x87;
 
 use crate::native::ExecutableMemory;
 use classify::Handler;

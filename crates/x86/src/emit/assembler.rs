@@ -8,8 +8,8 @@ pub(crate) const RSP: u8 = 4;
 pub(crate) const RBP: u8 = 5;
 pub(crate) const RSI: u8 = 6;
 pub(crate) const RDI: u8 = 7;
-/// Instructions left and accesses made; see `native::context::BUDGET`.
-pub(crate) const BUDGET: u8 = 13;
+/// Leads to the context.
+pub(crate) const CONTEXT: u8 = 13;
 pub(crate) const R14: u8 = 14;
 pub(crate) const R15: u8 = 15;
 
@@ -25,7 +25,6 @@ pub(crate) enum Condition {
 /// A memory operand of the host. Registers by number, the index with the logarithm of its scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Operand {
-    pub(crate) gs: bool,
     pub(crate) base: Option<u8>,
     pub(crate) index: Option<(u8, u8)>,
     pub(crate) displacement: i32,
@@ -33,24 +32,24 @@ pub(crate) struct Operand {
 
 /// A word of the context or the TLB.
 pub(crate) fn word(word: usize) -> Operand {
-    Operand { gs: true, base: None, index: None, displacement: context::displacement(word) }
+    based(CONTEXT, context::offset(word))
 }
 
 /// The word whose number is `word` plus a register.
 pub(crate) fn word_at(word: usize, register: u8) -> Operand {
-    Operand { gs: true, base: None, index: Some((register, 3)), displacement: context::displacement(word) }
+    Operand { base: Some(CONTEXT), index: Some((register, 3)), displacement: context::offset(word) }
 }
 
 /// `[base + displacement]`.
 pub(crate) fn based(base: u8, displacement: i32) -> Operand {
-    Operand { gs: false, base: Some(base), index: None, displacement }
+    Operand { base: Some(base), index: None, displacement }
 }
 
 /// `[base + index + displacement]`.
 pub(crate) fn sum(base: u8, index: u8, displacement: i32) -> Operand {
     // rsp cannot be an index.
     let (base, index) = if index == RSP { (index, base) } else { (base, index) };
-    Operand { gs: false, base: Some(base), index: Some((index, 0)), displacement }
+    Operand { base: Some(base), index: Some((index, 0)), displacement }
 }
 
 /// The word of the TLB tags for a kind of access.
@@ -130,9 +129,6 @@ impl Assembler {
     }
 
     fn with_memory(&mut self, rex: u8, opcode: &[u8], register: u8, operand: Operand) {
-        if operand.gs {
-            self.byte(0x65);
-        }
         let index = operand.index.map_or(0, |(index, _)| index >> 3);
         let rex = rex | (register >> 3) << 2 | index << 1 | operand.base.map_or(0, |base| base >> 3);
         if rex != 0 {
@@ -189,7 +185,6 @@ impl Assembler {
     }
 
     pub(crate) fn lea(&mut self, register: u8, operand: Operand) {
-        assert!(!operand.gs, "an address has no segment");
         self.operation(0x8d, register, operand);
     }
 
@@ -232,8 +227,9 @@ impl Assembler {
         self.immediate(value);
     }
 
-    pub(crate) fn subtract_immediate(&mut self, register: u8, value: i32) {
-        self.append(&[0x48 | register >> 3, 0x81, 0xe8 | register & 7]);
+    /// `sub qword [operand], value`.
+    pub(crate) fn subtract_memory(&mut self, operand: Operand, value: i32) {
+        self.operation(0x81, 5, operand);
         self.immediate(value);
     }
 
@@ -251,9 +247,6 @@ impl Assembler {
 
     /// `pext to, from, [mask]`: leaves the flags alone.
     pub(crate) fn pext(&mut self, to: u8, from: u8, mask: Operand) {
-        if mask.gs {
-            self.byte(0x65);
-        }
         let index = mask.index.map_or(0, |(index, _)| index >> 3);
         let base = mask.base.map_or(0, |base| base >> 3);
         let inverted = (to >> 3 ^ 1) << 7 | (index ^ 1) << 6 | (base ^ 1) << 5;
@@ -312,18 +305,18 @@ mod tests {
 
     #[test]
     fn sequences_decode_as_what_was_meant() {
-        assert_eq!(text(|a| a.load(R14, word_at(2, R15))), "mov r14,gs:[r15*8+10h]");
-        assert_eq!(text(|a| a.store(word(1), RSP)), "mov gs:[8],rsp");
+        assert_eq!(text(|a| a.load(R14, word_at(2, R15))), "mov r14,[r13+r15*8-0D8h]");
+        assert_eq!(text(|a| a.store(word(13), RSP)), "mov [r13-80h],rsp");
         assert_eq!(text(|a| a.lea(RBP, sum(R15, RSP, -8))), "lea rbp,[rsp+r15-8]");
         assert_eq!(text(|a| a.load(RCX, based(13, 0))), "mov rcx,[r13]");
-        assert_eq!(text(|a| a.pext(R15, R14, word(30))), "pext r15,r14,gs:[0F0h]");
-        assert_eq!(text(|a| a.pext(RCX, RCX, word_at(1, 9))), "pext rcx,rcx,gs:[r9*8+8]");
+        assert_eq!(text(|a| a.pext(R15, R14, word(30))), "pext r15,r14,[r13+8]");
+        assert_eq!(text(|a| a.pext(RCX, RCX, word_at(1, 9))), "pext rcx,rcx,[r13+r9*8-0E0h]");
         assert_eq!(text(|a| a.constant(9, u64::MAX)), "mov r9,0FFFFFFFFFFFFFFFFh");
         assert_eq!(text(|a| a.constant(3, 0xffff_ffff)), "mov ebx,0FFFFFFFFh");
         assert_eq!(text(|a| a.store_sized(based(RDI, 4), RSI, 0)), "mov [rdi+4],sil");
         assert_eq!(text(|a| a.store_sized(based(RDI, 400), 9, 1)), "mov [rdi+190h],r9w");
-        assert_eq!(text(|a| a.subtract_immediate(BUDGET, 1 << 20)), "sub r13,100000h");
-        assert_eq!(text(|a| a.compare_memory32(word(2), 7)), "cmp dword ptr gs:[10h],7");
+        assert_eq!(text(|a| a.subtract_memory(word(29), 1 << 20)), "sub qword ptr [r13],100000h");
+        assert_eq!(text(|a| a.compare_memory32(word(30), 7)), "cmp dword ptr [r13+8],7");
         assert_eq!(
             text(|a| {
                 a.jump(0x1005);

@@ -1,9 +1,12 @@
-//! The check of data accesses: the inlined look-up in the TLB (`machine::tlb` describes the table). One check serves
-//! all accesses of a group that it covers, while the register that it fills is not needed for something else.
+//! The check of data accesses, inlined at each *site*: is this the page that the site accessed last? If not, the cold
+//! side looks into the TLB (`machine::tlb` describes the table) and makes the site remember what it finds there.
+//!
+//! One check serves all accesses of a group that it covers, while the register that it fills is not needed for
+//! something else.
 
 use super::assembler::{Assembler, Condition, Operand, RCX, based, sum, tags, word, word_at};
 use super::registers::{ANY, LOW};
-use super::{BUDGET, Emitter, Exit, Miss};
+use super::{Emitter, Exit, Miss};
 use crate::native::context;
 use crate::plan::{Access, Kind, Plan, Segment};
 use machine::tlb::ADDENDS;
@@ -17,6 +20,8 @@ pub(super) struct Cover {
     low: i64,
     high: i64,
     write: bool,
+    /// How many accesses.
+    count: usize,
     /// Where the base was when it was added to the group's register.
     base_offset: i64,
 }
@@ -24,7 +29,7 @@ pub(super) struct Cover {
 impl Cover {
     fn of(access: &Access) -> Cover {
         let high = access.offset + i64::from(access.size);
-        Cover { low: access.offset, high, write: access.write, base_offset: access.base_offset }
+        Cover { low: access.offset, high, write: access.write, count: 1, base_offset: access.base_offset }
     }
 
     fn contains(&self, access: &Access) -> bool {
@@ -38,6 +43,27 @@ impl Cover {
     }
 }
 
+/// What the emission of one check has in common.
+#[derive(Clone, Copy, Debug)]
+struct Check {
+    access: Access,
+    /// The first byte covered, relative to the access.
+    low: i32,
+    size: u16,
+    write: bool,
+    /// Covers more than the access itself.
+    wider: bool,
+    /// Flags must be left alone; rcx is free.
+    live: bool,
+    /// rcx is free, and its spill word holds the guest's.
+    spilled_rcx: bool,
+    scratch: u8,
+    addend: u8,
+    /// The words of the site.
+    tag: Operand,
+    remembered: Operand,
+}
+
 impl Emitter {
     /// Emits the check of access `which` of instruction `at`; returns the host's operand. If the TLB does not permit
     /// the access, or it goes over the end of a page, execution leaves with the instruction not begun.
@@ -49,193 +75,169 @@ impl Emitter {
         if grouped {
             if let Some(register) = self.group_register(access.group).filter(|_| self.covers[group].contains(&access)) {
                 self.pin(register);
-                return self.grouped_operand(&access, register, self.covers[group]);
+                self.note_access(plan, at);
+                return self.operand(&access, register, self.covers[group]);
             }
             self.forget_group(access.group);
         }
         let cover = if grouped { cover(plan, at, which) } else { Cover::of(&access) };
-        let shared = cover != Cover::of(&access);
         let allowed = if planned.high_byte { LOW } else { ANY };
         let live = planned.live != 0;
-        let reload_rcx = live && self.claim_rcx();
-        let scratch = self.scratch(plan, at, allowed);
-        let addend = self.scratch(plan, at, allowed);
-        // The first byte covered, relative to the access.
-        let low = (cover.low - access.offset) as i32;
-        let size = cover.size();
-        let missed = self.missed(plan, at, &access, (low, size, shared), scratch);
-        let number = self.exit_number() - 1;
-        let retry = self.hot.here();
-        let address = self.address(&access, low, scratch, live, Part::Hot);
-        if live {
-            self.hot.pext(addend, address, word(context::MASK));
-            self.hot.load(RCX, word_at(tags(cover.write), addend));
+        let spilled_rcx = live && self.claim_rcx();
+        let site = self.next_site(cover.write);
+        let check = Check {
+            access,
+            low: (cover.low - access.offset) as i32,
+            size: cover.size(),
+            write: cover.write,
+            wider: cover.size() != access.size || cover.write != access.write,
+            live,
+            spilled_rcx,
+            scratch: self.scratch(plan, at, allowed),
+            addend: self.scratch(plan, at, allowed),
+            tag: word(context::SITE_TAGS + site),
+            remembered: word(context::SITE_ADDENDS + site),
+        };
+        let elsewhere = if check.wider && access.constant().is_none() { Some(self.apart(plan, at)) } else { None };
+        let cold = self.cold.here();
+        self.hot_test(&check, cold);
+        self.hot.load(check.addend, check.remembered);
+        let pass = self.hot.here();
+        self.cold_test(plan, at, &check, pass, elsewhere);
+        self.complete_register(&check, cover);
+        if cover.count > 1 {
+            self.covers[group] = cover;
+            self.set_group(check.addend, access.group);
+        }
+        self.free(check.scratch);
+        self.return_rcx(plan, at);
+        self.note_access(plan, at);
+        let operand = self.operand(&access, check.addend, cover);
+        if !planned.high_byte {
+            return operand;
+        }
+        // Without a REX prefix there are only eight registers.
+        self.hot.lea(check.addend, operand);
+        based(check.addend, 0)
+    }
+
+    fn next_site(&mut self, write: bool) -> usize {
+        let count = &mut self.sites[usize::from(write)];
+        *count = (*count + 1) % (context::SITES / 2);
+        *count * 2 + usize::from(write)
+    }
+
+    /// Emits the test whether the site remembers the page.
+    fn hot_test(&mut self, check: &Check, cold: u64) {
+        let Check { scratch, size, .. } = *check;
+        if check.live {
+            let parts = check.in_registers(self);
+            let address = address(&mut self.hot, &parts, check.low);
+            self.hot.load(RCX, check.tag);
             self.hot.lea(RCX, sum(RCX, address, i32::from(size) - 1));
             self.hot.pext(RCX, RCX, word(context::PAGE_MASK));
-            self.hot.jump_unless_rcx_zero(missed);
-        } else {
-            self.hot.pext(addend, address, word(context::MASK));
-            if address == scratch {
-                self.hot.add(scratch, word_at(tags(cover.write), addend));
-            } else {
-                self.hot.load(scratch, word_at(tags(cover.write), addend));
-                self.hot.registers(0x01, scratch, address);
-            }
-            self.hot.compare_immediate(scratch, 4096 - i32::from(size));
-            self.hot.jump_if(Condition::Above as u8, missed);
+            self.hot.jump_unless_rcx_zero(cold);
+            return;
         }
-        self.hot.load(addend, word_at(ADDENDS, addend));
-        let pass = self.hot.here();
-        let miss = Miss {
-            point: self.point(plan, at),
-            access,
-            low,
-            size,
-            write: cover.write,
-            retry,
-            pass,
-            addend,
-            reload_rcx,
-        };
-        let index = (number - self.first_exit) as usize;
-        self.exits[index] = Exit::Miss(miss);
-        if shared {
-            self.complete_group_register(&access, cover, scratch, addend, live);
-            self.covers[group] = cover;
-            self.set_group(addend, access.group);
-            self.free(scratch);
-            self.return_rcx(plan, at);
-            return self.grouped_operand(&access, addend, cover);
-        }
-        let operand = if live {
-            if planned.high_byte && address > 7 {
-                self.hot.lea(addend, sum(addend, address, 0));
-                based(addend, 0)
-            } else {
-                sum(address, addend, 0)
-            }
+        let parts = check.in_registers(self);
+        let address = address(&mut self.hot, &parts, check.low);
+        if address == scratch {
+            self.hot.add(scratch, check.tag);
         } else {
-            self.operand(&access, scratch, addend, planned.high_byte)
-        };
-        self.return_rcx(plan, at);
-        operand
+            self.hot.load(scratch, check.tag);
+            self.hot.registers(0x01, scratch, address);
+        }
+        self.hot.compare_immediate(scratch, 4096 - i32::from(size));
+        self.hot.jump_if(Condition::Above as u8, cold);
     }
 
-    /// Emits the cold side of a check; returns where it begins. The exit is to be filled in.
-    fn missed(
-        &mut self,
-        plan: &Plan,
-        at: usize,
-        access: &Access,
-        (low, size, shared): (i32, u16, bool),
-        scratch: u8,
-    ) -> u64 {
-        let live = plan.instructions[at].live != 0;
-        // Accesses that share a check may each lie in one page and together in two. Then they are checked one by one.
-        if !shared || access.constant().is_some() {
-            let missed = self.cold.here();
-            let number = self.exit_number();
-            self.push_exit(Exit::Go(0));
-            self.exit_cold(number);
-            return missed;
+    /// Emits the look-up in the TLB, and the exit if it fails.
+    fn cold_test(&mut self, plan: &Plan, at: usize, check: &Check, pass: u64, apart: Option<u64>) {
+        let Check { scratch, addend, size, .. } = *check;
+        let retry = self.cold.here();
+        if check.spilled_rcx {
+            self.cold.load(RCX, word(context::SPILL + RCX as usize));
         }
-        let apart = self.cold.here();
-        self.reload_all_cold();
-        let refund = self.refund(plan, at);
-        if refund != 0 {
-            self.cold.lea(BUDGET, based(BUDGET, refund));
+        let registers = check.in_registers(self);
+        let address_register = address(&mut self.cold, &registers, check.low);
+        if address_register != scratch {
+            self.cold.copy(scratch, address_register);
         }
-        self.link_cold(plan, plan.instructions[at].instruction.ip(), true);
-        let missed = self.cold.here();
-        let address = self.address(access, low, scratch, live, Part::Cold);
-        if live {
-            self.cold.pext(RCX, address, word(context::OFFSET_MASK));
-            self.cold.lea(RCX, based(RCX, i32::from(size) - 1));
+        self.cold.pext(addend, scratch, word(context::MASK));
+        let number = self.first_exit + self.exits.len() as u32;
+        let point = self.point(plan, at);
+        let Check { access, low, write, .. } = *check;
+        self.exits.push(Exit::Miss(Miss { point, access, low, size, write, retry, pass, addend }));
+        if check.live {
+            self.cold.load(RCX, word_at(tags(write), addend));
+            self.cold.lea(RCX, sum(RCX, scratch, i32::from(size) - 1));
             self.cold.pext(RCX, RCX, word(context::PAGE_MASK));
-            self.cold.jump_unless_rcx_zero(apart);
+            // Over what follows if it is not zero.
+            let skip = self.cold_forward_if_zero();
+            if let Some(apart) = apart {
+                self.cold.pext(RCX, scratch, word(context::OFFSET_MASK));
+                self.cold.lea(RCX, based(RCX, i32::from(size) - 1));
+                self.cold.pext(RCX, RCX, word(context::PAGE_MASK));
+                self.cold.jump_unless_rcx_zero(apart);
+            }
+            self.exit_cold(number);
+            self.cold_land(skip);
+            self.cold.load(RCX, word_at(tags(write), addend));
+            self.cold.store(check.tag, RCX);
         } else {
-            if address != scratch {
-                self.cold.copy(scratch, address);
-            }
-            self.cold.and_immediate(scratch, 0xfff);
+            self.cold.add(scratch, word_at(tags(write), addend));
             self.cold.compare_immediate(scratch, 4096 - i32::from(size));
-            self.cold.jump_if(Condition::Above as u8, apart);
-        }
-        let number = self.exit_number();
-        self.push_exit(Exit::Go(0));
-        self.exit_cold(number);
-        missed
-    }
-
-    /// Emits the computation of the guest's address plus `low`; returns the register that holds it: `scratch`, or the
-    /// base. In cold code of a check with live flags the address is there already, and rcx is not.
-    fn address(&mut self, access: &Access, low: i32, scratch: u8, live: bool, part: Part) -> u8 {
-        let base = access.base.map(|register| self.host(register));
-        let index = access.index.map(|(register, scale)| (self.host(register), scale));
-        let displacement = (access.displacement as i32).wrapping_add(low);
-        let in_base = access.segment.is_none() && index.is_none() && displacement == 0;
-        if let Some(base) = base.filter(|base| in_base && !(live && *base == RCX)) {
-            return base;
-        }
-        let out: &mut Assembler = match part {
-            Part::Cold if live => return scratch,
-            Part::Cold => &mut self.cold,
-            Part::Hot => &mut self.hot,
-        };
-        if let Some(segment) = access.segment {
-            out.load(scratch, segment_base(segment));
-            if index.is_some() || displacement != 0 {
-                out.lea(scratch, Operand { gs: false, base: Some(scratch), index, displacement });
-            }
-            if let Some(base) = base {
-                out.lea(scratch, sum(base, scratch, 0));
-            }
-            return scratch;
-        }
-        match (base, index) {
-            (None, None) => out.constant(scratch, (access.displacement as u64).wrapping_add_signed(i64::from(low))),
-            (Some(base), None) if displacement == 0 => out.copy(scratch, base),
-            _ => out.lea(scratch, Operand { gs: false, base, index, displacement }),
-        }
-        scratch
-    }
-
-    /// The operand after a check of one access that did not keep the address. Flags are dead here.
-    fn operand(&mut self, access: &Access, scratch: u8, addend: u8, high_byte: bool) -> Operand {
-        let base = access.base.map(|register| self.host(register));
-        let index = access.index.map(|(register, scale)| (self.host(register), scale));
-        if access.constant().is_some_and(|address| i32::try_from(address).is_err()) {
-            self.hot.constant(scratch, access.displacement as u64);
-            return sum(addend, scratch, 0);
-        }
-        self.free(scratch);
-        let displacement = access.displacement as i32;
-        if let Some(segment) = access.segment {
-            self.hot.add(addend, segment_base(segment));
-        }
-        match (base, index) {
-            (None, None) => based(addend, displacement),
-            (Some(base), None) if !high_byte || base < 8 => sum(base, addend, displacement),
-            (None, Some(_)) if !high_byte => Operand { gs: false, base: Some(addend), index, displacement },
-            (Some(base), Some(_)) if !high_byte => {
-                self.hot.lea(addend, sum(base, addend, 0));
-                Operand { gs: false, base: Some(addend), index, displacement }
-            }
-            _ => {
-                if let Some(base) = base {
-                    self.hot.lea(addend, sum(base, addend, 0));
+            let skip = self.cold_forward_if_not_above();
+            if let Some(apart) = apart {
+                let address_register = address(&mut self.cold, &registers, check.low);
+                if address_register != scratch {
+                    self.cold.copy(scratch, address_register);
                 }
-                if index.is_some() {
-                    self.hot.lea(addend, Operand { gs: false, base: Some(addend), index, displacement: 0 });
-                }
-                based(addend, displacement)
+                self.cold.and_immediate(scratch, 0xfff);
+                self.cold.compare_immediate(scratch, 4096 - i32::from(size));
+                self.cold.jump_if(Condition::Above as u8, apart);
             }
+            self.exit_cold(number);
+            self.cold_land(skip);
+            self.cold.load(scratch, word_at(tags(write), addend));
+            self.cold.store(check.tag, scratch);
         }
+        self.cold.load(addend, word_at(ADDENDS, addend));
+        self.cold.store(check.remembered, addend);
+        self.cold.jump(pass);
     }
 
-    /// Adds to a group's register what all its accesses have in common and what fits no operand: the segment's base,
-    /// a base register beside an index, a constant address of more than 32 bits.
-    fn complete_group_register(&mut self, access: &Access, cover: Cover, scratch: u8, addend: u8, live: bool) {
+    fn cold_forward_if_zero(&mut self) -> usize {
+        self.cold.append(&[0xe3, 0]);
+        self.cold.bytes.len()
+    }
+
+    fn cold_forward_if_not_above(&mut self) -> usize {
+        self.cold.append(&[0x76, 0]);
+        self.cold.bytes.len()
+    }
+
+    /// Lets a short forward jump land here.
+    fn cold_land(&mut self, from: usize) {
+        let distance = self.cold.bytes.len() - from;
+        assert!(distance < 128, "a short jump is short");
+        self.cold.bytes[from - 1] = distance as u8;
+    }
+
+    /// Emits where execution goes on if accesses that share a check lie in two pages: in a block that checks each by
+    /// itself.
+    fn apart(&mut self, plan: &Plan, at: usize) -> u64 {
+        let start = self.cold.here();
+        self.reload_all_cold();
+        self.refund_cold(self.refund(plan, at));
+        self.link_cold(plan, plan.instructions[at].instruction.ip(), true);
+        start
+    }
+
+    /// Adds to the register that the check filled what fits no operand: the segment's base, a base register beside an
+    /// index, a constant address of more than 32 bits.
+    fn complete_register(&mut self, check: &Check, cover: Cover) {
+        let Check { access, scratch, addend, live, .. } = *check;
         if let Some(segment) = access.segment {
             if live {
                 self.hot.load(scratch, segment_base(segment));
@@ -257,8 +259,8 @@ impl Emitter {
         }
     }
 
-    /// The operand of an access by its group's register.
-    fn grouped_operand(&self, access: &Access, register: u8, cover: Cover) -> Operand {
+    /// The operand of an access by the register that its check filled.
+    fn operand(&self, access: &Access, register: u8, cover: Cover) -> Operand {
         let displacement = access.displacement as i32;
         if access.constant().is_some() {
             let from_low = (access.offset - cover.low) as i32;
@@ -269,8 +271,7 @@ impl Emitter {
             (base, Some((index, scale))) => {
                 let moved = if base.is_some() { (access.base_offset - cover.base_offset) as i32 } else { 0 };
                 let index = Some((self.host(index), scale));
-                let displacement = displacement.wrapping_add(moved);
-                Operand { gs: false, base: Some(register), index, displacement }
+                Operand { base: Some(register), index, displacement: displacement.wrapping_add(moved) }
             }
             (Some(base), None) => sum(self.host(base), register, displacement),
             (None, None) => based(register, displacement),
@@ -278,11 +279,51 @@ impl Emitter {
     }
 }
 
-/// The code that a sequence is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Hot,
-    Cold,
+/// The parts of an address, in host registers.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    access: Access,
+    base: Option<u8>,
+    index: Option<(u8, u8)>,
+    scratch: u8,
+    /// The result may not be in rcx.
+    rcx_is_needed: bool,
+}
+
+impl Check {
+    fn in_registers(&self, emitter: &Emitter) -> Parts {
+        Parts {
+            access: self.access,
+            base: self.access.base.map(|register| emitter.host(register)),
+            index: self.access.index.map(|(register, scale)| (emitter.host(register), scale)),
+            scratch: self.scratch,
+            rcx_is_needed: self.live,
+        }
+    }
+}
+
+/// Emits the computation of a guest address plus `low`; returns the register that holds it: the scratch register, or
+/// the base.
+fn address(out: &mut Assembler, parts: &Parts, low: i32) -> u8 {
+    let Parts { access, base, index, scratch, rcx_is_needed } = *parts;
+    let displacement = (access.displacement as i32).wrapping_add(low);
+    if let Some(segment) = access.segment {
+        out.load(scratch, segment_base(segment));
+        if index.is_some() || displacement != 0 {
+            out.lea(scratch, Operand { base: Some(scratch), index, displacement });
+        }
+        if let Some(base) = base {
+            out.lea(scratch, sum(base, scratch, 0));
+        }
+        return scratch;
+    }
+    match (base, index) {
+        (None, None) => out.constant(scratch, (access.displacement as u64).wrapping_add_signed(i64::from(low))),
+        (Some(base), None) if displacement == 0 && !(rcx_is_needed && base == RCX) => return base,
+        (Some(base), None) if displacement == 0 => out.copy(scratch, base),
+        _ => out.lea(scratch, Operand { base, index, displacement }),
+    }
+    scratch
 }
 
 fn segment_base(segment: Segment) -> Operand {
@@ -310,7 +351,7 @@ fn cover(plan: &Plan, at: usize, which: usize) -> Cover {
             if high - low > WIDEST_GROUP || uncertain && access.write && !cover.write {
                 return cover;
             }
-            cover = Cover { low, high, write: cover.write || access.write, ..cover };
+            cover = Cover { low, high, write: cover.write || access.write, count: cover.count + 1, ..cover };
         }
         uncertain |= planned.kind == Kind::Conditional;
     }

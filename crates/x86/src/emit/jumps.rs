@@ -75,8 +75,10 @@ impl Emitter {
 
     pub(super) fn conditional(&mut self, plan: &Plan, at: usize) {
         let instruction = plan.instructions[at].instruction;
-        let condition = instruction.condition_code() as u8 - 1;
-        let target = instruction.near_branch_target();
+        let expected = plan.instructions[at].expected;
+        // Taken is what is not expected.
+        let condition = instruction.condition_code() as u8 - 1 ^ u8::from(expected);
+        let target = if expected { instruction.next_ip() } else { instruction.near_branch_target() };
         let last = at + 1 == plan.instructions.len();
         if last && plan.end == End::Left {
             self.reload_all(0);
@@ -90,9 +92,7 @@ impl Emitter {
             let detour = self.cold.here();
             self.hot.jump_if(condition, detour);
             self.reload_all_cold();
-            if refund != 0 {
-                self.cold.lea(super::BUDGET, based(super::BUDGET, refund));
-            }
+            self.refund_cold(refund);
             self.link_cold(plan, target, false);
         }
         if last && plan.end == End::Left {

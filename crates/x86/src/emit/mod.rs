@@ -11,7 +11,7 @@ mod strings;
 
 use crate::native::context;
 use crate::plan::{Access, End, Kind, Plan};
-use assembler::{Assembler, BUDGET, Condition, R14, RCX, based, word};
+use assembler::{Assembler, Condition, R14, R15, RCX, based, word};
 use check::Cover;
 use iced_x86::Encoder;
 use registers::Hosts;
@@ -43,13 +43,11 @@ pub(crate) struct Miss {
     pub(crate) size: u16,
     /// Whether the check asked for permission to write.
     pub(crate) write: bool,
-    /// Where the check begins.
+    /// Where the TLB is looked up.
     pub(crate) retry: u64,
     /// Behind the check; the register `addend` then holds what to add to the address.
     pub(crate) pass: u64,
     pub(crate) addend: u8,
-    /// rcx is in its spill word but must be in its register for a retry.
-    pub(crate) reload_rcx: bool,
 }
 
 /// Why translated code came back; `context::EXIT` holds the number.
@@ -123,8 +121,10 @@ pub(crate) struct Emitter {
     encoder: Encoder,
     hosts: Hosts,
     first_exit: u32,
-    /// A jump to `native::exit_address` in reach of a near jump.
+    /// A jump to `native::leave_address` in reach of a near jump.
     pub(crate) way_out: u64,
+    /// Sites of reads and of writes so far.
+    sites: [usize; 2],
     /// What the registers of groups stand for.
     covers: Vec<Cover>,
     /// Instructions and accesses of the block being written.
@@ -160,6 +160,7 @@ impl Emitter {
             hosts: Hosts::new(),
             first_exit: 0,
             way_out,
+            sites: [0; 2],
             covers: Vec::new(),
             charge: 0,
         }
@@ -201,11 +202,11 @@ impl Emitter {
             let exit = self.cold.here();
             self.cold_exit_after_test(live, Exit::Go(plan.start));
             if live {
-                self.hot.copy(R14, RCX);
+                self.hot.copy(R15, RCX);
                 self.hot.load32(RCX, word(guard.word));
                 self.hot.lea(RCX, based(RCX, (guard.id as i32).wrapping_neg()));
                 self.hot.jump_unless_rcx_zero(exit);
-                self.hot.copy(RCX, R14);
+                self.hot.copy(RCX, R15);
             } else {
                 self.hot.compare_memory32(word(guard.word), guard.id as i32);
                 self.hot.jump_if(Condition::NotEqual as u8, exit);
@@ -215,10 +216,10 @@ impl Emitter {
             let exit = self.cold.here();
             self.cold_exit_after_test(live, Exit::LoadX87(self.entry));
             if live {
-                self.hot.copy(R14, RCX);
+                self.hot.copy(R15, RCX);
                 self.hot.load(RCX, word(context::X87_ABSENT));
                 self.hot.jump_unless_rcx_zero(exit);
-                self.hot.copy(RCX, R14);
+                self.hot.copy(RCX, R15);
             } else {
                 self.hot.compare_memory64(word(context::X87_ABSENT), 0);
                 self.hot.jump_if(Condition::NotEqual as u8, exit);
@@ -229,22 +230,24 @@ impl Emitter {
             let point = Point { rip: plan.start, refund: self.charge, evicted: 0 };
             self.cold_exit_after_test(live, Exit::Budget(point));
             if live {
-                self.hot.lea(BUDGET, based(BUDGET, -self.charge));
-                self.hot.copy(R14, RCX);
-                self.hot.pext(RCX, BUDGET, word(context::SIGN));
+                self.hot.load(R14, word(context::BUDGET));
+                self.hot.copy(R15, RCX);
+                self.hot.lea(R14, based(R14, -self.charge));
+                self.hot.store(word(context::BUDGET), R14);
+                self.hot.pext(RCX, R14, word(context::SIGN));
                 self.hot.jump_unless_rcx_zero(exit);
-                self.hot.copy(RCX, R14);
+                self.hot.copy(RCX, R15);
             } else {
-                self.hot.subtract_immediate(BUDGET, self.charge);
+                self.hot.subtract_memory(word(context::BUDGET), self.charge);
                 self.hot.jump_if(Condition::Sign as u8, exit);
             }
         }
     }
 
-    /// A cold exit from a test that kept rcx in r14 if flags are live.
+    /// A cold exit from a test that kept rcx in r15 if flags are live.
     fn cold_exit_after_test(&mut self, live: bool, exit: Exit) {
         if live {
-            self.cold.copy(RCX, R14);
+            self.cold.copy(RCX, R15);
         }
         let number = self.exit_number();
         self.push_exit(exit);
@@ -334,9 +337,27 @@ impl Emitter {
         self.charge - charge(count as u32, plan.accesses_before(count))
     }
 
+    /// Notes that the next host instruction accesses memory for instruction `at`. It faults if the address is one that
+    /// a site matches which remembers no page.
+    fn note_access(&mut self, plan: &Plan, at: usize) {
+        let fault = Fault { pc: self.hot.here(), point: self.point(plan, at) };
+        if self.faults.last() != Some(&fault) {
+            self.faults.push(fault);
+        }
+    }
+
     fn note_fault(&mut self, plan: &Plan, at: usize) {
         if plan.instructions[at].may_fault {
-            self.faults.push(Fault { pc: self.hot.here(), point: self.point(plan, at) });
+            self.note_access(plan, at);
+        }
+    }
+
+    /// Emits, in the cold code, what gives the budget back what did not happen. Takes r14.
+    fn refund_cold(&mut self, refund: i32) {
+        if refund != 0 {
+            self.cold.load(R14, word(context::BUDGET));
+            self.cold.lea(R14, based(R14, refund));
+            self.cold.store(word(context::BUDGET), R14);
         }
     }
 

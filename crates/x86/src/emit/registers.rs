@@ -7,14 +7,14 @@
 //! up to date.
 
 use super::Emitter;
-use super::assembler::{BUDGET, R14, R15, RCX, RSP, word};
+use super::assembler::{CONTEXT, R14, R15, RCX, RSP, word};
 use crate::native::context;
 use crate::plan::Plan;
 
 /// The first guest register that has no host register of its own.
 pub(crate) const FIRST_IN_MEMORY: u8 = 13;
-/// Registers that never serve as scratch: rsp and the budget; rcx, because `jrcxz` tests are made in it.
-const NEVER_SCRATCH: u16 = 1 << RSP | 1 << BUDGET | 1 << RCX;
+/// Registers that never serve as scratch: rsp and the context; rcx, because `jrcxz` tests are made in it.
+const NEVER_SCRATCH: u16 = 1 << RSP | 1 << CONTEXT | 1 << RCX;
 /// Registers that need no REX prefix.
 pub(super) const LOW: u16 = 0xff;
 pub(super) const ANY: u16 = 0xffff;
@@ -30,8 +30,8 @@ enum Content {
     Copy(u8),
     /// What all accesses of a group add to their addresses.
     Group(u16),
-    /// The budget.
-    Budget,
+    /// The address of the context.
+    Context,
 }
 
 /// The state of the allocation at one point of a block.
@@ -49,7 +49,7 @@ pub(super) struct Hosts {
 impl Hosts {
     pub(super) fn new() -> Hosts {
         let mut content = [Content::Own; 16];
-        content[BUDGET as usize] = Content::Budget;
+        content[CONTEXT as usize] = Content::Context;
         content[R14 as usize] = Content::Free;
         content[R15 as usize] = Content::Free;
         Hosts { content, evicted: 0, clean: 0, pinned: 0 }
@@ -142,7 +142,7 @@ impl Emitter {
                 Content::Group(group) => next_access(plan, at, group).unwrap_or(usize::MAX - 1),
                 // Even if the block does not use it, it has to be loaded again at the end.
                 Content::Own => next_use(plan, at, host).unwrap_or(plan.instructions.len() - at + 4),
-                Content::Budget => continue,
+                Content::Context => continue,
             };
             if best.is_none_or(|(_, longest)| distance > longest) {
                 best = Some((host, distance));

@@ -42,6 +42,7 @@ impl Emitter {
         let operand = self.check(plan, at, 0);
         // The operand may be relative to rbp, so rsp is set first; it is not part of the operand.
         self.hot.lea(RSP, based(RBP, 8));
+        self.note_access(plan, at);
         self.hot.load(RBP, operand);
     }
 
@@ -52,6 +53,7 @@ impl Emitter {
         } else {
             let scratch = self.scratch(plan, at, ANY);
             self.hot.constant(scratch, value);
+            self.note_access(plan, at);
             self.hot.store(operand, scratch);
             self.free(scratch);
         }

@@ -50,8 +50,7 @@ impl Emitter {
             self.hot.registers(0x01, scratch, register);
             self.hot.compare_immediate(scratch, 4095);
             self.hot.jump_if(Condition::Above as u8, elsewhere);
-            let end =
-                super::assembler::Operand { gs: false, base: Some(scratch), index: Some((RCX, size)), displacement: 0 };
+            let end = super::assembler::Operand { base: Some(scratch), index: Some((RCX, size)), displacement: 0 };
             self.hot.lea(scratch, end);
             self.hot.compare_immediate(scratch, 4096);
             self.hot.jump_if(Condition::Above as u8, elsewhere);

@@ -1,8 +1,9 @@
-//! The words at the start of a TLB block that belong to the processor, by index. Translated code reaches word `w` at
-//! `gs:[8 * w]`; Rust at `block[w]`.
+//! The words at the start of a TLB block that belong to the processor, by index. Rust has them as `block[word]`,
+//! translated code as `[r13 + offset(word)]`, single instructions (`native::enter`) as `gs:[displacement(word)]`.
 //!
 //! Guest registers 0 to 12 (rax to r12) live in the host registers of the same number while translated code runs.
-//! Guest r13, r14 and r15 live in their words all the time: the host's r13 is the budget, r14 and r15 are scratch.
+//! Guest r13, r14 and r15 live in their words all the time: the host's r13 is the address of the context plus a bias
+//! that puts its hot words within reach of one-byte displacements, r14 and r15 are scratch.
 
 use machine::tlb::{JUMP_SLOTS, PROCESSOR_WORDS};
 
@@ -10,68 +11,94 @@ use machine::tlb::{JUMP_SLOTS, PROCESSOR_WORDS};
 pub const GENERAL: usize = 0;
 /// The guest's rip, where an exit left it; not kept up to date in between.
 pub const RIP: usize = 16;
-/// The guest's flags CF, PF, AF, ZF, SF, DF and OF; other bits are not the guest's.
-pub const RFLAGS: usize = 17;
-/// The host's r13: instructions left in the upper 44 bits, data accesses made in the lower 20.
-pub const BUDGET: usize = 18;
-/// The host's r14.
-pub const SCRATCH_14: usize = 19;
-/// The host's r15.
-pub const SCRATCH_15: usize = 20;
-/// Base of the guest's fs segment.
-pub const FS_BASE: usize = 21;
-/// Base of the guest's gs segment.
-pub const GS_BASE: usize = 22;
-/// The host's stack pointer during translated code.
-pub const HOST_RSP: usize = 23;
-/// Address of the `ExtendedState` in whose `ymm` and `mxcsr` an exit leaves the vector registers.
-pub const EXTENDED: usize = 24;
+/// Instructions left in the upper 44 bits, data accesses made in the lower 20.
+pub const BUDGET: usize = 17;
 /// Why translated code came back: a number that translated code sets, or [`EXIT_FAULT`].
-pub const EXIT: usize = 25;
-/// Where entry jumps to.
-pub const TARGET: usize = 26;
-/// The host instruction that faulted, if [`EXIT`] is [`EXIT_FAULT`].
-pub const FAULT_PC: usize = 27;
-/// The host's signal number in the lower half, `si_code` in the upper half.
-pub const FAULT_SIGNAL: usize = 28;
-/// The host address of the fault (`si_addr`).
-pub const FAULT_ADDRESS: usize = 29;
+pub const EXIT: usize = 18;
 /// What `pext` takes a TLB slot out of an address with: `Tlb::mask`.
-pub const MASK: usize = 30;
+pub const MASK: usize = 19;
 /// 1 << 63.
-pub const SIGN: usize = 31;
+pub const SIGN: usize = 20;
 /// All bits of an address but the offset in its page.
-pub const PAGE_MASK: usize = 32;
-/// What `pext` takes a slot of the jump cache out of an address with.
-pub const JUMP_MASK: usize = 33;
-/// The host's MXCSR.
-pub const HOST_MXCSR: usize = 34;
-/// The code epoch of the processor for which this block is set up; 0 if none.
-pub const EPOCH: usize = 35;
-/// `Tlb::code_generation` at which the jump cache was last empty.
-pub const CODE_GENERATION: usize = 36;
-/// Not 0 if the guest's x87 state is in memory and not in the host's registers.
-pub const X87_ABSENT: usize = 37;
-/// Data accesses that could not be counted when their block was translated (repeated string instructions).
-pub const EXTRA_ACCESSES: usize = 38;
+pub const PAGE_MASK: usize = 21;
 /// The bits of an address that are the offset in its page.
-pub const OFFSET_MASK: usize = 39;
+pub const OFFSET_MASK: usize = 22;
+/// What `pext` takes a slot of the jump cache out of an address with.
+pub const JUMP_MASK: usize = 23;
+/// Base of the guest's fs segment.
+pub const FS_BASE: usize = 24;
+/// Base of the guest's gs segment.
+pub const GS_BASE: usize = 25;
+/// Not 0 if the guest's x87 state is in memory and not in the host's registers.
+pub const X87_ABSENT: usize = 26;
+/// Data accesses that could not be counted when their block was translated (repeated string instructions).
+pub const EXTRA_ACCESSES: usize = 27;
+/// How often a site may be refilled until Rust looks at it.
+pub const REFILLS: usize = 28;
 /// Values of host registers that translated code borrowed, by number.
-pub const SPILL: usize = 48;
+pub const SPILL: usize = 32;
+/// The guest's flags CF, PF, AF, ZF, SF, DF and OF; other bits are not the guest's.
+pub const RFLAGS: usize = 48;
+/// The host's r14.
+pub const SCRATCH_14: usize = 49;
+/// The host's r15.
+pub const SCRATCH_15: usize = 50;
+/// The host's r13, for single instructions.
+pub const SCRATCH_13: usize = 51;
+/// The host's stack pointer meanwhile.
+pub const HOST_RSP: usize = 52;
+/// Address of the `ExtendedState` in whose `ymm` and `mxcsr` an exit leaves the vector registers.
+pub const EXTENDED: usize = 53;
+/// Where entry jumps to.
+pub const TARGET: usize = 54;
+/// The host instruction that faulted, if [`EXIT`] is [`EXIT_FAULT`].
+pub const FAULT_PC: usize = 55;
+/// The host's signal number in the lower half, `si_code` in the upper half.
+pub const FAULT_SIGNAL: usize = 56;
+/// The host address of the fault (`si_addr`).
+pub const FAULT_ADDRESS: usize = 57;
+/// The host's MXCSR.
+pub const HOST_MXCSR: usize = 58;
+/// The code epoch of the processor for which this block is set up; 0 if none.
+pub const EPOCH: usize = 59;
+/// `Tlb::code_generation` at which the jump cache was last emptied.
+pub const CODE_GENERATION: usize = 60;
+/// `Tlb::data_generation` at which the sites were last emptied.
+pub const DATA_GENERATION: usize = 61;
 /// A buffer of [`BOUNCE_BYTES`] bytes for the memory operand of one instruction; see [`bounce_word`].
 pub const BOUNCE: usize = 64;
 /// Bytes in the bounce buffer.
 pub const BOUNCE_BYTES: usize = 4096;
 
-const _: () = assert!(BOUNCE + 8 + BOUNCE_BYTES / 8 <= PROCESSOR_WORDS);
+/// Sites: places in translated code that access memory, each of which remembers the page it accessed last. Per site,
+/// minus the address of the page, or [`NO_PAGE`]. Even sites read, odd ones write.
+pub const SITE_TAGS: usize = 1024;
+/// Sites at most; further ones share.
+pub const SITES: usize = 2048;
+/// Per site, host address minus guest address.
+pub const SITE_ADDENDS: usize = SITE_TAGS + SITES;
+/// The tag of a site that remembers no page. An address with which it matches is not canonical, and neither is its sum
+/// with any addend: the host faults.
+pub const NO_PAGE: u64 = 1 << 63;
+
+const _: () = assert!(BOUNCE + 8 + BOUNCE_BYTES / 8 <= SITE_TAGS);
+const _: () = assert!(SITE_ADDENDS + SITES <= PROCESSOR_WORDS);
 
 /// The value of [`EXIT`] after a host fault.
 pub const EXIT_FAULT: u64 = u64::MAX;
 
+/// What the host's r13 is above the address of the context: the words from 13 to 44 are within 128 bytes.
+pub const BIAS: i32 = 13 * 8 + 128;
+
+/// The displacement of a word from the host's r13 in translated code.
+pub const fn offset(word: usize) -> i32 {
+    (word * 8) as i32 - BIAS
+}
+
 /// The flags that translated code keeps in the host's flags: CF, PF, AF, ZF, SF, DF, OF.
 pub const NATIVE_FLAGS: u64 = 0xcd5;
 
-/// The displacement from the `gs` base of a word.
+/// The displacement of a word from the `gs` base.
 pub const fn displacement(word: usize) -> i32 {
     (word * 8) as i32
 }

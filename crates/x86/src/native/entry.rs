@@ -11,21 +11,9 @@ const MXCSR: usize = std::mem::offset_of!(ExtendedState, mxcsr);
 
 // Where all upper halves of vectors are zero, only the lower ones are loaded: while the processor knows that the upper
 // halves are zero, SSE instructions do not depend on what their destination held before (three times faster in places).
-//
-// Exchanges all registers. Translated code returns by a jump to `belljar_x86_exit`; a fault handler makes it do so.
 global_asm!(
-    ".globl belljar_x86_enter",
-    ".globl belljar_x86_exit",
     ".p2align 6",
-    "belljar_x86_enter:",
-    "push rbp",
-    "push rbx",
-    "push r12",
-    "push r13",
-    "push r14",
-    "push r15",
-    "push qword ptr gs:[{rflags}]",
-    "mov rax, gs:[{extended}]",
+    "belljar_x86_load_vectors:",
     "vmovdqu xmm0, [rax + {ymm} + 0x10]",
     "vpor xmm0, xmm0, [rax + {ymm} + 0x30]",
     "vpor xmm0, xmm0, [rax + {ymm} + 0x50]",
@@ -60,27 +48,8 @@ global_asm!(
     "vmovups xmm13, [rax + {ymm} + 0x1a0]",
     "vmovups xmm14, [rax + {ymm} + 0x1c0]",
     "vmovups xmm15, [rax + {ymm} + 0x1e0]",
-    "3:",
     "ldmxcsr [rax + {mxcsr}]",
-    "popfq",
-    "mov gs:[{host_rsp}], rsp",
-    "mov rax, gs:[{general}]",
-    "mov rcx, gs:[{general} + 0x08]",
-    "mov rdx, gs:[{general} + 0x10]",
-    "mov rbx, gs:[{general} + 0x18]",
-    "mov rsp, gs:[{general} + 0x20]",
-    "mov rbp, gs:[{general} + 0x28]",
-    "mov rsi, gs:[{general} + 0x30]",
-    "mov rdi, gs:[{general} + 0x38]",
-    "mov r8, gs:[{general} + 0x40]",
-    "mov r9, gs:[{general} + 0x48]",
-    "mov r10, gs:[{general} + 0x50]",
-    "mov r11, gs:[{general} + 0x58]",
-    "mov r12, gs:[{general} + 0x60]",
-    "mov r13, gs:[{budget}]",
-    "mov r14, gs:[{scratch_14}]",
-    "mov r15, gs:[{scratch_15}]",
-    "jmp qword ptr gs:[{target}]",
+    "ret",
     "2:",
     "vmovups ymm0, [rax + {ymm}]",
     "vmovups ymm1, [rax + {ymm} + 0x20]",
@@ -98,30 +67,10 @@ global_asm!(
     "vmovups ymm13, [rax + {ymm} + 0x1a0]",
     "vmovups ymm14, [rax + {ymm} + 0x1c0]",
     "vmovups ymm15, [rax + {ymm} + 0x1e0]",
-    "jmp 3b",
+    "ldmxcsr [rax + {mxcsr}]",
+    "ret",
     ".p2align 6",
-    "belljar_x86_exit:",
-    "mov gs:[{general}], rax",
-    "mov gs:[{general} + 0x08], rcx",
-    "mov gs:[{general} + 0x10], rdx",
-    "mov gs:[{general} + 0x18], rbx",
-    "mov gs:[{general} + 0x20], rsp",
-    "mov gs:[{general} + 0x28], rbp",
-    "mov gs:[{general} + 0x30], rsi",
-    "mov gs:[{general} + 0x38], rdi",
-    "mov gs:[{general} + 0x40], r8",
-    "mov gs:[{general} + 0x48], r9",
-    "mov gs:[{general} + 0x50], r10",
-    "mov gs:[{general} + 0x58], r11",
-    "mov gs:[{general} + 0x60], r12",
-    "mov gs:[{budget}], r13",
-    "mov gs:[{scratch_14}], r14",
-    "mov gs:[{scratch_15}], r15",
-    "mov rsp, gs:[{host_rsp}]",
-    "pushfq",
-    "pop qword ptr gs:[{rflags}]",
-    "cld",
-    "mov rax, gs:[{extended}]",
+    "belljar_x86_save_vectors:",
     "vmovups [rax + {ymm}], ymm0",
     "vmovups [rax + {ymm} + 0x20], ymm1",
     "vmovups [rax + {ymm} + 0x40], ymm2",
@@ -139,8 +88,147 @@ global_asm!(
     "vmovups [rax + {ymm} + 0x1c0], ymm14",
     "vmovups [rax + {ymm} + 0x1e0], ymm15",
     "stmxcsr [rax + {mxcsr}]",
-    "ldmxcsr gs:[{host_mxcsr}]",
     "vzeroupper",
+    "ret",
+    ymm = const YMM,
+    mxcsr = const MXCSR,
+);
+
+// For translated code: r13 is the context.
+global_asm!(
+    ".globl belljar_x86_run",
+    ".globl belljar_x86_leave",
+    ".p2align 6",
+    "belljar_x86_run:",
+    "push rbp",
+    "push rbx",
+    "push r12",
+    "push r13",
+    "push r14",
+    "push r15",
+    "lea r13, [rdi + {bias}]",
+    "push qword ptr [r13 + {rflags}]",
+    "mov rax, [r13 + {extended}]",
+    "call belljar_x86_load_vectors",
+    "popfq",
+    "mov [r13 + {host_rsp}], rsp",
+    "mov rax, [r13 + {general}]",
+    "mov rcx, [r13 + {general} + 0x8]",
+    "mov rdx, [r13 + {general} + 0x10]",
+    "mov rbx, [r13 + {general} + 0x18]",
+    "mov rsp, [r13 + {general} + 0x20]",
+    "mov rbp, [r13 + {general} + 0x28]",
+    "mov rsi, [r13 + {general} + 0x30]",
+    "mov rdi, [r13 + {general} + 0x38]",
+    "mov r8, [r13 + {general} + 0x40]",
+    "mov r9, [r13 + {general} + 0x48]",
+    "mov r10, [r13 + {general} + 0x50]",
+    "mov r11, [r13 + {general} + 0x58]",
+    "mov r12, [r13 + {general} + 0x60]",
+    "mov r14, [r13 + {scratch_14}]",
+    "mov r15, [r13 + {scratch_15}]",
+    "jmp qword ptr [r13 + {target}]",
+    ".p2align 6",
+    "belljar_x86_leave:",
+    "mov [r13 + {general}], rax",
+    "mov [r13 + {general} + 0x8], rcx",
+    "mov [r13 + {general} + 0x10], rdx",
+    "mov [r13 + {general} + 0x18], rbx",
+    "mov [r13 + {general} + 0x20], rsp",
+    "mov [r13 + {general} + 0x28], rbp",
+    "mov [r13 + {general} + 0x30], rsi",
+    "mov [r13 + {general} + 0x38], rdi",
+    "mov [r13 + {general} + 0x40], r8",
+    "mov [r13 + {general} + 0x48], r9",
+    "mov [r13 + {general} + 0x50], r10",
+    "mov [r13 + {general} + 0x58], r11",
+    "mov [r13 + {general} + 0x60], r12",
+    "mov [r13 + {scratch_14}], r14",
+    "mov [r13 + {scratch_15}], r15",
+    "mov rsp, [r13 + {host_rsp}]",
+    "pushfq",
+    "pop qword ptr [r13 + {rflags}]",
+    "cld",
+    "mov rax, [r13 + {extended}]",
+    "call belljar_x86_save_vectors",
+    "ldmxcsr [r13 + {host_mxcsr}]",
+    "pop r15",
+    "pop r14",
+    "pop r13",
+    "pop r12",
+    "pop rbx",
+    "pop rbp",
+    "ret",
+    rflags = const context::offset(context::RFLAGS),
+    extended = const context::offset(context::EXTENDED),
+    host_rsp = const context::offset(context::HOST_RSP),
+    host_mxcsr = const context::offset(context::HOST_MXCSR),
+    general = const context::offset(context::GENERAL),
+    scratch_14 = const context::offset(context::SCRATCH_14),
+    scratch_15 = const context::offset(context::SCRATCH_15),
+    target = const context::offset(context::TARGET),
+    bias = const context::BIAS,
+);
+
+// For single instructions: all registers are the guest's, and the context is behind gs.
+global_asm!(
+    ".globl belljar_x86_enter",
+    ".globl belljar_x86_exit",
+    ".p2align 6",
+    "belljar_x86_enter:",
+    "push rbp",
+    "push rbx",
+    "push r12",
+    "push r13",
+    "push r14",
+    "push r15",
+    "push qword ptr gs:[{rflags}]",
+    "mov rax, gs:[{extended}]",
+    "call belljar_x86_load_vectors",
+    "popfq",
+    "mov gs:[{host_rsp}], rsp",
+    "mov rax, gs:[{general}]",
+    "mov rcx, gs:[{general} + 0x8]",
+    "mov rdx, gs:[{general} + 0x10]",
+    "mov rbx, gs:[{general} + 0x18]",
+    "mov rsp, gs:[{general} + 0x20]",
+    "mov rbp, gs:[{general} + 0x28]",
+    "mov rsi, gs:[{general} + 0x30]",
+    "mov rdi, gs:[{general} + 0x38]",
+    "mov r8, gs:[{general} + 0x40]",
+    "mov r9, gs:[{general} + 0x48]",
+    "mov r10, gs:[{general} + 0x50]",
+    "mov r11, gs:[{general} + 0x58]",
+    "mov r12, gs:[{general} + 0x60]",
+    "mov r13, gs:[{scratch_13}]",
+    "mov r14, gs:[{scratch_14}]",
+    "mov r15, gs:[{scratch_15}]",
+    "jmp qword ptr gs:[{target}]",
+    ".p2align 6",
+    "belljar_x86_exit:",
+    "mov gs:[{general}], rax",
+    "mov gs:[{general} + 0x8], rcx",
+    "mov gs:[{general} + 0x10], rdx",
+    "mov gs:[{general} + 0x18], rbx",
+    "mov gs:[{general} + 0x20], rsp",
+    "mov gs:[{general} + 0x28], rbp",
+    "mov gs:[{general} + 0x30], rsi",
+    "mov gs:[{general} + 0x38], rdi",
+    "mov gs:[{general} + 0x40], r8",
+    "mov gs:[{general} + 0x48], r9",
+    "mov gs:[{general} + 0x50], r10",
+    "mov gs:[{general} + 0x58], r11",
+    "mov gs:[{general} + 0x60], r12",
+    "mov gs:[{scratch_13}], r13",
+    "mov gs:[{scratch_14}], r14",
+    "mov gs:[{scratch_15}], r15",
+    "mov rsp, gs:[{host_rsp}]",
+    "pushfq",
+    "pop qword ptr gs:[{rflags}]",
+    "cld",
+    "mov rax, gs:[{extended}]",
+    "call belljar_x86_save_vectors",
+    "ldmxcsr gs:[{host_mxcsr}]",
     "pop r15",
     "pop r14",
     "pop r13",
@@ -153,20 +241,25 @@ global_asm!(
     host_rsp = const context::displacement(context::HOST_RSP),
     host_mxcsr = const context::displacement(context::HOST_MXCSR),
     general = const context::displacement(context::GENERAL),
-    budget = const context::displacement(context::BUDGET),
+    scratch_13 = const context::displacement(context::SCRATCH_13),
     scratch_14 = const context::displacement(context::SCRATCH_14),
     scratch_15 = const context::displacement(context::SCRATCH_15),
     target = const context::displacement(context::TARGET),
-    ymm = const YMM,
-    mxcsr = const MXCSR,
 );
 
 unsafe extern "sysv64" {
+    fn belljar_x86_run();
+    fn belljar_x86_leave();
     fn belljar_x86_enter();
     fn belljar_x86_exit();
 }
 
 /// Where translated code jumps to in order to come back, `context::EXIT` set.
+pub fn leave_address() -> u64 {
+    belljar_x86_leave as *const () as u64
+}
+
+/// Where code that runs a single instruction jumps to in order to come back, `context::EXIT` set.
 pub fn exit_address() -> u64 {
     belljar_x86_exit as *const () as u64
 }
@@ -207,23 +300,39 @@ fn set_gs_base(base: u64) {
     GS_BASE.set(base);
 }
 
-/// Runs translated code from `code` until it jumps to [`exit_address`] or faults.
+/// Runs translated code from `code` until it jumps to [`leave_address`] or faults. Its r13 is the address of the block
+/// plus [`context::BIAS`], and must stay so.
 ///
 /// On entry and exit the guest's registers are in `block` (laid out in [`context`], constants set) and in the `ymm` and
 /// `mxcsr` of `extended`; `mxcsr` must have no reserved bits. x87 is left alone.
+pub fn run(memory: &ExecutableMemory, block: &mut [u64], extended: &mut ExtendedState, code: u64) {
+    prepare_context(memory, block, extended, code);
+    let address = block.as_mut_ptr();
+    fault::begin(memory.range(), address, leave_address());
+    // SAFETY: `code` lies in executable memory, filled only with what the emitter wrote: it reaches memory through r13
+    // (the block, borrowed mutably here) and through TLB entries and what was copied from them (frames, which
+    // `Processor::run` holds mutably), and ends with a jump to `belljar_x86_leave`, which restores the stack and every
+    // callee-saved register. A fault in it lands there as well. Vectors go to `extended`, borrowed mutably.
+    // The stack is used, all caller-saved registers are declared; the upper halves of vectors are zeroed.
+    unsafe { asm!("call {}", sym belljar_x86_run, in("rdi") address, clobber_abi("sysv64")) };
+    fault::end();
+}
+
+/// Runs code from `code` until it jumps to [`exit_address`] or faults, with all general registers the guest's: 0 to 12
+/// from `context::GENERAL`, the others from the `SCRATCH` words; the block is behind gs. Otherwise as [`run`].
 pub fn enter(memory: &ExecutableMemory, block: &mut [u64], extended: &mut ExtendedState, code: u64) {
+    prepare_context(memory, block, extended, code);
+    set_gs_base(block.as_mut_ptr() as u64);
+    fault::begin(memory.range(), block.as_mut_ptr(), exit_address());
+    // SAFETY: as in `run`, but that the code is one instruction, which accesses memory only through gs.
+    unsafe { asm!("call {}", sym belljar_x86_enter, clobber_abi("sysv64")) };
+    fault::end();
+}
+
+fn prepare_context(memory: &ExecutableMemory, block: &mut [u64], extended: &mut ExtendedState, code: u64) {
     assert!(memory.range().contains(&code), "only translated code is entered");
     assert!(block.len() == BLOCK_WORDS && extended.mxcsr <= 0xffff, "the context is a TLB block");
     block[context::EXTENDED] = std::ptr::from_mut(extended) as u64;
     block[context::TARGET] = code;
     block[context::RFLAGS] = block[context::RFLAGS] & context::NATIVE_FLAGS | 2;
-    set_gs_base(block.as_mut_ptr() as u64);
-    fault::begin(memory.range(), block.as_mut_ptr());
-    // SAFETY: `code` lies in executable memory, filled only with what the emitter wrote: it reaches memory through gs
-    // (the block, borrowed mutably here), through TLB entries (frames, which `Processor::run` holds mutably) and
-    // through the bounce buffer, and ends with a jump to `belljar_x86_exit`, which restores the stack and every
-    // callee-saved register. A fault in it lands there as well. Vectors go to `extended`, borrowed mutably.
-    // The stack is used, all caller-saved registers are declared; the upper halves of vectors are zeroed.
-    unsafe { asm!("call {}", sym belljar_x86_enter, clobber_abi("sysv64")) };
-    fault::end();
 }

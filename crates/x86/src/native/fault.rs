@@ -2,7 +2,7 @@
 //! exception) is the guest's: the handler notes where it was and resumes at the exit. Every other fault goes to the
 //! handler that was there before.
 
-use super::{context, entry};
+use super::context;
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -22,9 +22,10 @@ struct Active {
     start: u64,
     end: u64,
     block: *mut u64,
+    exit: u64,
 }
 
-const IDLE: Active = Active { start: 0, end: 0, block: std::ptr::null_mut() };
+const IDLE: Active = Active { start: 0, end: 0, block: std::ptr::null_mut(), exit: 0 };
 
 thread_local! {
     static ACTIVE: Cell<Active> = const { Cell::new(IDLE) };
@@ -63,10 +64,11 @@ pub(super) fn install() -> std::io::Result<()> {
     result.as_ref().map(|_| ()).map_err(|error| std::io::Error::from_raw_os_error(*error))
 }
 
-/// Says that this thread is about to run translated code in `range` on the TLB block at `block`.
-pub(super) fn begin(range: Range<u64>, block: *mut u64) {
+/// Says that this thread is about to run translated code in `range` on the TLB block at `block`, which is left through
+/// `exit`.
+pub(super) fn begin(range: Range<u64>, block: *mut u64, exit: u64) {
     STACK.with(|_| ());
-    ACTIVE.set(Active { start: range.start, end: range.end, block });
+    ACTIVE.set(Active { start: range.start, end: range.end, block, exit });
 }
 
 /// Says that this thread has left translated code.
@@ -91,7 +93,7 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut lib
         active.block.add(context::FAULT_SIGNAL).write(u64::from(code) << 32 | signal as u64);
         active.block.add(context::FAULT_ADDRESS).write(info_ref.si_addr() as u64);
     }
-    machine.gregs[libc::REG_RIP as usize] = entry::exit_address() as i64;
+    machine.gregs[libc::REG_RIP as usize] = active.exit as i64;
 }
 
 /// Does what would have been done without our handler.

@@ -31,20 +31,18 @@ impl Bench {
 #[test]
 fn registers_flags_and_vectors_make_the_round_trip() {
     let mut bench = Bench::new();
-    for register in 0..16 {
+    for register in 0..13 {
         bench.block[context::GENERAL + register] = 0x1111_0000_0000_0000 + register as u64;
     }
-    bench.block[context::BUDGET] = 77;
     bench.extended.ymm[3] = [0xa5; 32];
     bench.extended.ymm[15] = [0x5a; 32];
     bench.extended.mxcsr = 0x7f80;
     // add rax,rcx ; vmovdqa ymm4,ymm3 ; std ; stc
     bench.run(&[0x48, 0x01, 0xc8, 0xc5, 0xfd, 0x6f, 0xe3, 0xfd, 0xf9]);
     assert_eq!(bench.block[context::GENERAL], 0x2222_0000_0000_0001);
-    for register in 1..16 {
+    for register in 1..13 {
         assert_eq!(bench.block[context::GENERAL + register], 0x1111_0000_0000_0000 + register as u64);
     }
-    assert_eq!(bench.block[context::BUDGET], 77);
     assert_eq!(bench.extended.ymm[4], [0xa5; 32]);
     assert_eq!(bench.extended.ymm[15], [0x5a; 32]);
     assert_eq!(bench.extended.mxcsr, 0x7f80);

@@ -32,6 +32,7 @@ impl Classifier {
             live: super::ALL_FLAGS,
             live_after: super::ALL_FLAGS,
             high_byte: false,
+            expected: false,
             x87: false,
             may_fault: false,
             accesses: [None; 2],

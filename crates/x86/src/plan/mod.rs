@@ -115,6 +115,8 @@ pub(crate) struct Planned {
     pub(crate) live_after: u8,
     /// It has an operand ah, bh, ch or dh, so it cannot have a REX prefix.
     pub(crate) high_byte: bool,
+    /// A conditional jump that is expected to be taken: the plan goes on at its target.
+    pub(crate) expected: bool,
     /// It uses x87 or MMX registers.
     pub(crate) x87: bool,
     /// The host may raise an exception that is the guest's.
