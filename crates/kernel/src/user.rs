@@ -1,8 +1,10 @@
 //! Guest memory as the kernel touches it: an address is a claim until it is copied through the MMU.
 
 use crate::entry::Call;
-use crate::mm::{self, AddressSpace};
+use crate::mm::{self, AddressSpace, BadAccess};
+use crate::signal;
 use crate::table::Id;
+use abi::signal::{SIGKILL, SigInfo};
 use abi::{Errno, Error, Wire};
 use machine::{Access, FrameNumber};
 use std::collections::VecDeque;
@@ -353,10 +355,23 @@ impl Call<'_> {
             let area = &mut self.kernel.spaces[space];
             match machine::mmu::translate(&mut self.kernel.memory, &mut area.table, &mut area.tlb, address, access) {
                 Ok(found) => return Ok(found),
-                Err(fault) => mm::fault::handle(self, space, fault)
-                    .map_err(|_| Errno::EFAULT.because("the address is not mapped for this access"))?,
+                Err(fault) => mm::fault::handle(self, space, fault).map_err(|bad| self.bad_address(space, bad))?,
             }
         }
+    }
+
+    /// Why a call cannot use an address. When memory has run out the call fails too, but its process does not live to see
+    /// that: as on Linux, it is killed.
+    #[cold]
+    fn bad_address(&mut self, space: Id<AddressSpace>, bad: BadAccess) -> Error {
+        if bad != BadAccess::OutOfMemory {
+            return Errno::EFAULT.because("the address is not mapped for this access");
+        }
+        if space == self.space() {
+            let target = signal::Target::Process(self.process_id());
+            signal::send(self.kernel, self.chooser, target, SigInfo::kernel(SIGKILL));
+        }
+        Errno::EFAULT.because("no memory is left for the page")
     }
 }
 

@@ -234,7 +234,8 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
     }
 
     fn page_fault(&mut self, thread: Id<Thread>, fault: PageFault) {
-        self.last_fault.check(fault, &self.kernel.threads[thread].registers);
+        let Thread { registers, instructions, .. } = &self.kernel.threads[thread];
+        self.last_fault.check(fault, registers, *instructions);
         let mut call = self.call(thread);
         let space = call.space();
         if let Err(reason) = mm::fault::handle(&mut call, space, fault) {
@@ -393,9 +394,9 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
 impl RepeatedFault {
     /// # Panics
     /// If the same access faults again and again: serving the fault did not help, which is a bug of belljar.
-    fn check(&mut self, fault: PageFault, registers: &Registers) {
+    fn check(&mut self, fault: PageFault, registers: &Registers, retired: u64) {
         // A repeated string instruction makes progress without retiring; its registers show it.
-        let state = [registers.rip, registers.get(Gpr::Rcx), registers.get(Gpr::Rsi), registers.get(Gpr::Rdi)];
+        let state = [retired, registers.get(Gpr::Rcx), registers.get(Gpr::Rsi), registers.get(Gpr::Rdi)];
         if self.fault == Some((fault, state)) {
             self.count += 1;
             assert!(self.count < FAULTS_PER_ACCESS, "serving {fault:?} at {:#x} does not help", registers.rip);

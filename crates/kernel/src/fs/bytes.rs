@@ -194,7 +194,7 @@ fn write_part(call: &mut Call, inode: Id<Inode>, at: u64, wanted: u64, from: &mu
 }
 
 /// A write has changed a file: its times, and the set-user-id bits that only a privileged writer leaves.
-pub(super) fn note_write(call: &mut Call, inode: Id<Inode>) {
+pub(crate) fn note_write(call: &mut Call, inode: Id<Inode>) {
     let now = call.kernel.clock.realtime_ns() as i64;
     let keeps_mode = call.subject().keeps_set_id;
     let file = &mut call.kernel.vfs.inodes[inode];

@@ -7,7 +7,7 @@
 //!
 //! The host's files are the root: read when they are needed, never written; all changes stay in memory ([`overlay`]).
 
-mod bytes;
+pub(crate) mod bytes;
 pub(crate) mod calls;
 pub mod changes;
 mod context;
@@ -30,7 +30,7 @@ pub mod path;
 pub mod permission;
 pub mod poll;
 pub mod procfs;
-mod size;
+pub(crate) mod size;
 pub(crate) mod splice;
 pub mod stat;
 pub mod stream;

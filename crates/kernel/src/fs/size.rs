@@ -43,7 +43,7 @@ pub(super) fn truncate(call: &mut Call, inode: Id<Inode>, size: u64) -> Result<(
 ///
 /// # Errors
 /// `EPERM` if the file is sealed, `ENOMEM`, the host's.
-pub(super) fn zero(call: &mut Call, inode: Id<Inode>, start: u64, end: u64) -> Result<(), Error> {
+pub(crate) fn zero(call: &mut Call, inode: Id<Inode>, start: u64, end: u64) -> Result<(), Error> {
     const PAGE: u64 = machine::FRAME_SIZE as u64;
     let Some(pages) = call.kernel.vfs.inodes[inode].pages() else {
         return Err(Errno::EINVAL.because("only regular files have bytes"));

@@ -1,7 +1,7 @@
 //! madvise(2).
 
 use crate::entry::Call;
-use crate::fs::page_cache;
+use crate::fs::{page_cache, size};
 use crate::kernel::Kernel;
 use crate::mm::address_space::{LAZY_FREE, PRIVATE};
 use crate::mm::fault::BadAccess;
@@ -172,7 +172,7 @@ fn remove(call: &mut Call, area: &Vma) -> Result<(), Error> {
     match area.backing {
         Backing::Anonymous => {}
         Backing::Shared { object, .. } => shared_memory::remove_pages(call.kernel, object, pages),
-        Backing::File { .. } => return Err(Errno::EOPNOTSUPP.because("holes cannot be punched into this file")),
+        Backing::File { inode, .. } => size::zero(call, inode, pages.start * map::PAGE, pages.end * map::PAGE)?,
     }
     Ok(())
 }

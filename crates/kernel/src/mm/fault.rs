@@ -13,7 +13,7 @@
 
 use crate::entry::Call;
 use crate::event::{Event, FaultKind};
-use crate::fs::{Inode, page_cache};
+use crate::fs::{Inode, bytes, page_cache};
 use crate::kernel::Kernel;
 use crate::mm::address_space::{AddressSpace, LAZY_FREE, PRIVATE};
 use crate::mm::areas::STACK_GUARD_PAGES;
@@ -247,7 +247,7 @@ fn from_file(
     }
     let mut bits = protection_bits(spot.protection);
     if access == Access::Write {
-        page_cache::mark_changed(call.kernel, inode, index);
+        note_write(call, inode, index);
         bits |= Entry::WRITABLE;
     }
     install(call.kernel, space, page, Entry::new(frame, bits))?;
@@ -256,6 +256,12 @@ fn from_file(
         fill_around(call.kernel, space, page, spot, inode);
     }
     Ok(kind)
+}
+
+/// A page of a file is about to be written through a shared mapping: it counts as changed, and so does the file.
+fn note_write(call: &mut Call, inode: Id<Inode>, index: u64) {
+    page_cache::mark_changed(call.kernel, inode, index);
+    bytes::note_write(call, inode);
 }
 
 /// Why a page of a file could not be had: no frame, or the host could not read it.
@@ -318,8 +324,9 @@ fn make_writable(
     if let Backing::File { inode, .. } = spot.backing
         && !is_private
     {
-        page_cache::mark_changed(kernel, inode, spot.index(page));
+        note_write(call, inode, spot.index(page));
     }
+    let kernel = &mut *call.kernel;
     let AddressSpace { table, tlb, .. } = &mut kernel.spaces[space];
     let bits = protection_bits(spot.protection) | Entry::WRITABLE;
     let entry = Entry(entry.without(Entry::NO_EXECUTE | LAZY_FREE).0 | bits);

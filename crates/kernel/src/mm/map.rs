@@ -1,6 +1,7 @@
 //! mmap(2): where a mapping goes, whether it may, and the area that it becomes.
 
 use crate::entry::Call;
+use crate::fs::devfs::Device;
 use crate::fs::{FileDescription, FileObject, Inode, page_cache};
 use crate::mm::AddressSpace;
 use crate::mm::fault;
@@ -73,7 +74,7 @@ const PLACE_ALIGNMENT: u64 = 1 << 16;
 ///
 /// # Errors
 /// As mmap(2): `EACCES`, `EAGAIN`, `EEXIST`, `EINVAL`, `ENODEV`, `ENOMEM`, `EOPNOTSUPP`, `EOVERFLOW`, `EPERM`.
-pub fn map(call: &mut Call, space: Id<AddressSpace>, request: Request) -> Result<u64, Error> {
+pub fn map(call: &mut Call, space: Id<AddressSpace>, mut request: Request) -> Result<u64, Error> {
     if request.length == 0 {
         return Err(Errno::EINVAL.because("`length` is 0"));
     }
@@ -88,6 +89,12 @@ pub fn map(call: &mut Call, space: Id<AddressSpace>, request: Request) -> Result
         && call.kernel.spaces[space].areas.overlapping(start..end).next().is_some()
     {
         return Err(Errno::EEXIST.because("something is mapped there, and `MAP_FIXED_NOREPLACE` is set"));
+    }
+    if let Source::File { file, .. } = request.source
+        && call.kernel.files[file].object == FileObject::Device(Device::Zero)
+    {
+        check_modes(call, file, request.flags & MAP_TYPE != MAP_PRIVATE && request.protection & PROT_WRITE != 0)?;
+        request.source = Source::Anonymous;
     }
     let mut area = describe(call, space, &request, start..end)?;
     if area.flags.has(AreaFlags::LOCKED) {
@@ -264,7 +271,8 @@ fn describe(call: &mut Call, space: Id<AddressSpace>, request: &Request, range: 
     Ok(area)
 }
 
-fn describe_file(call: &mut Call, area: &mut Vma, file: Id<FileDescription>, offset: u64) -> Result<(), Error> {
+/// Whether the file was opened for what the mapping would do.
+fn check_modes(call: &Call, file: Id<FileDescription>, writes: bool) -> Result<(), Error> {
     let description = &call.kernel.files[file];
     if description.is_path_only() {
         return Err(Errno::EBADF.because("the descriptor was opened with `O_PATH`"));
@@ -272,10 +280,16 @@ fn describe_file(call: &mut Call, area: &mut Vma, file: Id<FileDescription>, off
     if !description.is_readable() {
         return Err(Errno::EACCES.because("the file is not open for reading"));
     }
-    let is_writable = description.is_writable();
-    if area.shared && area.is_writable() && !is_writable {
+    if writes && !description.is_writable() {
         return Err(Errno::EACCES.because("a writable shared mapping needs a file open for reading and writing"));
     }
+    Ok(())
+}
+
+fn describe_file(call: &mut Call, area: &mut Vma, file: Id<FileDescription>, offset: u64) -> Result<(), Error> {
+    check_modes(call, file, area.shared && area.is_writable())?;
+    let description = &call.kernel.files[file];
+    let is_writable = description.is_writable();
     let inode = match description.object {
         FileObject::Inode(inode) => inode,
         _ => return Err(Errno::ENODEV.because("files of this kind cannot be mapped")),

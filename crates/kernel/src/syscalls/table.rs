@@ -312,7 +312,7 @@ syscalls! {
     25 mremap(old_address: u64, old_size: u64, new_size: u64, flags: u32, new_address: u64) => crate::mm::calls::mremap, full, "mremap(2)", "mm/mremap.c";
     26 msync(addr: u64, length: u64, flags: u32) => crate::mm::calls::msync, full, "msync(2)", "mm/msync.c";
     27 mincore(addr: u64, length: u64, vec: UserPtr<u8>) => crate::mm::calls::mincore, full, "mincore(2)", "mm/mincore.c";
-    28 madvise(addr: u64, length: u64, advice: u32) => crate::mm::calls::madvise, partial "MADV_REMOVE of files, MADV_GUARD_INSTALL and MADV_COLLAPSE are missing", "madvise(2)", "mm/madvise.c";
+    28 madvise(addr: u64, length: u64, advice: u32) => crate::mm::calls::madvise, partial "MADV_GUARD_INSTALL and MADV_COLLAPSE are missing", "madvise(2)", "mm/madvise.c";
     149 mlock(addr: u64, length: u64) => crate::mm::calls::mlock, full, "mlock(2)", "mm/mlock.c";
     150 munlock(addr: u64, length: u64) => crate::mm::calls::munlock, full, "mlock(2)", "mm/mlock.c";
     151 mlockall(flags: u32) => crate::mm::calls::mlockall, full, "mlock(2)", "mm/mlock.c";
