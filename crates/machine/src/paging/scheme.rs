@@ -8,12 +8,14 @@ pub struct PagingScheme {
     name: &'static str,
     index_bits: Vec<u8>,
     offset_bits: u8,
+    /// The sum of all.
+    address_bits: u8,
 }
 
 impl PagingScheme {
     /// Four levels of 512 entries, 4 KiB pages, Intel SDM 3A 4.5.4. User space is the lower half: 47 bits.
     pub fn x86_64() -> PagingScheme {
-        PagingScheme { name: "x86-64", index_bits: vec![9, 9, 9, 9], offset_bits: 12 }
+        PagingScheme { name: "x86-64", index_bits: vec![9, 9, 9, 9], offset_bits: 12, address_bits: 48 }
     }
 
     /// The name that `--paging` uses.
@@ -38,7 +40,7 @@ impl PagingScheme {
 
     /// Bits of a virtual address that take part in the walk.
     pub fn address_bits(&self) -> u32 {
-        self.index_bits.iter().map(|bits| u32::from(*bits)).sum::<u32>() + self.offset_bits()
+        u32::from(self.address_bits)
     }
 
     /// The first address that user programs can never map.

@@ -211,9 +211,7 @@ impl Core<'_, '_> {
                 if from == to {
                     move_within(self.space.memory.bytes_mut(to), start, end, bytes, size);
                 } else {
-                    let mut page = [0; FRAME_SIZE];
-                    page[..bytes].copy_from_slice(&self.space.memory.bytes(from)[start..start + bytes]);
-                    self.space.memory.bytes_mut(to)[end..end + bytes].copy_from_slice(&page[..bytes]);
+                    self.space.memory.copy_part((from, start), (to, end), bytes);
                 }
                 count
             }
