@@ -78,6 +78,14 @@ pub const MCL_ONFAULT: u32 = 4;
 macro_rules! advice {
     ($($name:ident = $value:literal, $text:literal;)*) => {
         $(#[doc = $text] pub const $name: u32 = $value;)*
+
+        /// The name of an `advice`, if it is known.
+        pub fn advice_name(advice: u32) -> Option<&'static str> {
+            match advice {
+                $($value => Some(stringify!($name)),)*
+                _ => None,
+            }
+        }
     };
 }
 

@@ -2,6 +2,7 @@
 
 use crate::entry::Call;
 use crate::fs::{Fd, page_cache};
+use crate::mm::arguments::{Address, Advice, MapFlags, Protection, RemapFlags, SyncFlags};
 use crate::mm::map::{self, PAGE, Request, Source, round_up};
 use crate::mm::remap::{self, Remap};
 use crate::mm::vma::{AreaFlags, Backing};
@@ -13,7 +14,15 @@ use abi::{Errno, Error};
 use std::ops::Range;
 
 /// mmap(2).
-pub fn mmap(call: &mut Call, address: u64, length: u64, protection: u32, flags: u32, fd: Fd, offset: u64) -> SysResult {
+pub fn mmap(
+    call: &mut Call,
+    Address(address): Address,
+    length: u64,
+    Protection(protection): Protection,
+    MapFlags(flags): MapFlags,
+    fd: Fd,
+    offset: u64,
+) -> SysResult {
     if offset & (PAGE - 1) != 0 {
         return Err(Errno::EINVAL.because("`offset` is not a multiple of the page size"));
     }
@@ -35,7 +44,7 @@ pub fn mmap(call: &mut Call, address: u64, length: u64, protection: u32, flags: 
 }
 
 /// munmap(2).
-pub fn munmap(call: &mut Call, address: u64, length: u64) -> SysResult {
+pub fn munmap(call: &mut Call, Address(address): Address, length: u64) -> SysResult {
     let space = call.space();
     let end = call.kernel.spaces[space].layout.user_end;
     if address & (PAGE - 1) != 0 || address > end || length > end - address {
@@ -54,7 +63,12 @@ pub fn munmap(call: &mut Call, address: u64, length: u64) -> SysResult {
 }
 
 /// mprotect(2).
-pub fn mprotect(call: &mut Call, address: u64, length: u64, protection: u32) -> SysResult {
+pub fn mprotect(
+    call: &mut Call,
+    Address(address): Address,
+    length: u64,
+    Protection(protection): Protection,
+) -> SysResult {
     let grows = protection & (PROT_GROWSDOWN | PROT_GROWSUP);
     let protection = protection & !grows;
     if grows == PROT_GROWSDOWN | PROT_GROWSUP {
@@ -89,7 +103,7 @@ pub fn mprotect(call: &mut Call, address: u64, length: u64, protection: u32) -> 
 }
 
 /// brk(2), as the kernel has it: returns where the heap ends.
-pub fn brk(call: &mut Call, end: u64) -> SysResult {
+pub fn brk(call: &mut Call, Address(end): Address) -> SysResult {
     let space = call.space();
     Ok(Flow::Done(heap::set_end(call, space, end)))
 }
@@ -114,11 +128,11 @@ fn aligned_range(address: u64, length: u64) -> Result<Range<u64>, Error> {
 /// mremap(2).
 pub fn mremap(
     call: &mut Call,
-    address: u64,
+    Address(address): Address,
     old_length: u64,
     new_length: u64,
-    flags: u32,
-    new_address: u64,
+    RemapFlags(flags): RemapFlags,
+    Address(new_address): Address,
 ) -> SysResult {
     let space = call.space();
     let request = Remap { address, old_length, new_length, flags, new_address };
@@ -126,7 +140,7 @@ pub fn mremap(
 }
 
 /// madvise(2).
-pub fn madvise(call: &mut Call, address: u64, length: u64, advice: u32) -> SysResult {
+pub fn madvise(call: &mut Call, Address(address): Address, length: u64, Advice(advice): Advice) -> SysResult {
     advise::check(advice)?;
     let range = aligned_range(address, length)?;
     if !range.is_empty() {
@@ -136,9 +150,9 @@ pub fn madvise(call: &mut Call, address: u64, length: u64, advice: u32) -> SysRe
     Flow::OK
 }
 
-/// msync(2). The page cache is what all see, and belljar never writes to the host's files behind it: there is nothing to
-/// wait for.
-pub fn msync(call: &mut Call, address: u64, length: u64, flags: u32) -> SysResult {
+/// msync(2). The page cache is what all see, and belljar never writes to the host's files behind it: there is nothing
+/// to wait for.
+pub fn msync(call: &mut Call, Address(address): Address, length: u64, SyncFlags(flags): SyncFlags) -> SysResult {
     if flags & !(MS_ASYNC | MS_INVALIDATE | MS_SYNC) != 0 {
         return Err(Errno::EINVAL.because("`flags` has an unknown bit"));
     }
@@ -158,7 +172,7 @@ pub fn msync(call: &mut Call, address: u64, length: u64, flags: u32) -> SysResul
 }
 
 /// mincore(2): a byte for each page, 1 if an access would not wait for the host.
-pub fn mincore(call: &mut Call, address: u64, length: u64, into: UserPtr<u8>) -> SysResult {
+pub fn mincore(call: &mut Call, Address(address): Address, length: u64, into: UserPtr<u8>) -> SysResult {
     if address & (PAGE - 1) != 0 {
         return Err(Errno::EINVAL.because("`addr` is not a multiple of the page size"));
     }
@@ -196,12 +210,12 @@ pub fn mincore(call: &mut Call, address: u64, length: u64, into: UserPtr<u8>) ->
 }
 
 /// mlock(2).
-pub fn mlock(call: &mut Call, address: u64, length: u64) -> SysResult {
+pub fn mlock(call: &mut Call, address: Address, length: u64) -> SysResult {
     mlock2(call, address, length, 0)
 }
 
 /// mlock2(2).
-pub fn mlock2(call: &mut Call, address: u64, length: u64, flags: u32) -> SysResult {
+pub fn mlock2(call: &mut Call, Address(address): Address, length: u64, flags: u32) -> SysResult {
     if flags & !MLOCK_ONFAULT != 0 {
         return Err(Errno::EINVAL.because("`flags` has an unknown bit"));
     }
@@ -213,7 +227,7 @@ pub fn mlock2(call: &mut Call, address: u64, length: u64, flags: u32) -> SysResu
 }
 
 /// munlock(2).
-pub fn munlock(call: &mut Call, address: u64, length: u64) -> SysResult {
+pub fn munlock(call: &mut Call, Address(address): Address, length: u64) -> SysResult {
     let space = call.space();
     let range = page_range(address, length).ok_or(Errno::EINVAL.because("the range wraps around"))?;
     lock::set_flags(call, space, range, AreaFlags::NONE)?;
@@ -237,11 +251,11 @@ pub fn munlockall(call: &mut Call) -> SysResult {
 /// remap_file_pages(2), as Linux has it since 4.0: another mapping in the place of the old one.
 pub fn remap_file_pages(
     call: &mut Call,
-    address: u64,
+    Address(address): Address,
     size: u64,
-    protection: u32,
+    Protection(protection): Protection,
     page_offset: u64,
-    flags: u32,
+    MapFlags(flags): MapFlags,
 ) -> SysResult {
     let invalid = |why| Err(Errno::EINVAL.because(why));
     let (start, size) = (address & !(PAGE - 1), size & !(PAGE - 1));
@@ -294,7 +308,7 @@ pub fn pkey_free(_call: &mut Call, _key: i32) -> SysResult {
 }
 
 /// pkey_mprotect(2): with key -1 it is mprotect(2).
-pub fn pkey_mprotect(call: &mut Call, address: u64, length: u64, protection: u32, key: i32) -> SysResult {
+pub fn pkey_mprotect(call: &mut Call, address: Address, length: u64, protection: Protection, key: i32) -> SysResult {
     if key != -1 {
         return Err(Errno::EINVAL.because("the protection key is not allocated"));
     }

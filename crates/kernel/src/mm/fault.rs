@@ -8,8 +8,8 @@
 //! shared memory     the object's page           the object's page
 //! ```
 //!
-//! A write to a page that is in memory but not writable: a private page with one owner becomes writable, with several it
-//! is copied; a page of a shared file becomes writable and counts as changed.
+//! A write to a page that is in memory but not writable: a private page with one owner becomes writable, with several
+//! it is copied; a page of a shared file becomes writable and counts as changed.
 
 use crate::entry::Call;
 use crate::event::{Event, FaultKind};
@@ -45,8 +45,8 @@ impl From<OutOfFrames> for BadAccess {
     }
 }
 
-/// Serves a fault, so that the access succeeds when it is repeated. Counts it for the address space, and for the calling
-/// thread if the address space is its own.
+/// Serves a fault, so that the access succeeds when it is repeated. Counts it for the address space, and for the
+/// calling thread if the address space is its own.
 ///
 /// # Errors
 /// [`BadAccess`] if it cannot.
@@ -137,7 +137,8 @@ impl Spot {
     }
 }
 
-/// The bits of an entry that follow from the protection, without the permission to write: that one depends on the frame.
+/// The bits of an entry that follow from the protection, without the permission to write: that one depends on the
+/// frame.
 pub(crate) fn protection_bits(protection: u32) -> u64 {
     let user = if protection & (PROT_READ | PROT_WRITE | PROT_EXEC) != 0 { Entry::USER } else { 0 };
     let no_execute = if protection & PROT_EXEC == 0 { Entry::NO_EXECUTE } else { 0 };
@@ -310,7 +311,8 @@ fn make_writable(
             replace_private(kernel, space, page, spot, entry, new);
             return Ok(FaultKind::ZeroFill);
         }
-        // Reclaim must not take the source away; the reference that the entry holds could be the only one beside the cache.
+        // Reclaim must not take the source away; the reference that the entry holds could be the only one beside the
+        // cache.
         kernel.memory.retain(frame);
         let new = reclaim::allocate(kernel);
         kernel.memory.release(frame);

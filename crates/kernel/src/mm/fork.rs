@@ -8,8 +8,8 @@ use crate::table::Id;
 use abi::{Errno, Error};
 use machine::{Entry, PageTable};
 
-/// Copies an address space for a child: one pass over the parent's page table takes the permission to write private pages
-/// from both. The new one has one user.
+/// Copies an address space for a child: one pass over the parent's page table takes the permission to write private
+/// pages from both. The new one has one user.
 ///
 /// # Errors
 /// `ENOMEM` if there are not enough frames for the child's page tables.

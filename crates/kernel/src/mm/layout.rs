@@ -19,7 +19,8 @@ pub struct Layout {
     pub user_end: u64,
     /// Below this, mappings without a wish are placed from the top down; Linux `mmap_base`.
     pub mapping_top: u64,
-    /// Where mappings are placed from the bottom up when nothing is free below `mapping_top`; Linux `TASK_UNMAPPED_BASE`.
+    /// Where mappings are placed from the bottom up when nothing is free below `mapping_top`; Linux
+    /// `TASK_UNMAPPED_BASE`.
     pub mapping_bottom: u64,
     /// Where a position-independent program is loaded; Linux `ELF_ET_DYN_BASE`.
     pub program_base: u64,

@@ -14,7 +14,8 @@ pub(crate) fn soft(call: &Call, resource: usize) -> u64 {
     call.kernel.processes[call.process_id()].limits.soft(resource)
 }
 
-/// Whether the calling process may have `area` too, in the place of what is mapped in `replaced`. Linux `may_expand_vm`.
+/// Whether the calling process may have `area` too, in the place of what is mapped in `replaced`. Linux
+/// `may_expand_vm`.
 ///
 /// # Errors
 /// `ENOMEM` beyond RLIMIT_AS or RLIMIT_DATA.

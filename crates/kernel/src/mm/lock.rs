@@ -41,8 +41,8 @@ pub(crate) fn set_flags(
 /// Locks `range`, page-aligned.
 ///
 /// # Errors
-/// `EPERM` if nothing may be locked, `ENOMEM` beyond RLIMIT_MEMLOCK or if part is not mapped or not accessible, `EAGAIN` if
-/// there is no memory.
+/// `EPERM` if nothing may be locked, `ENOMEM` beyond RLIMIT_MEMLOCK or if part is not mapped or not accessible,
+/// `EAGAIN` if there is no memory.
 pub(crate) fn lock(
     call: &mut Call,
     space: Id<AddressSpace>,

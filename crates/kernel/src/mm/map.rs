@@ -117,7 +117,8 @@ pub fn map(call: &mut Call, space: Id<AddressSpace>, mut request: Request) -> Re
     let flags = call.kernel.spaces[space].areas.containing(start).map_or(AreaFlags::NONE, |area| area.flags);
     let lock = flags.has(AreaFlags::LOCKED) && !flags.has(AreaFlags::LOCK_ON_FAULT);
     if lock || request.flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE {
-        // Without success the pages come when they are used: mmap(2) "does not fail if the mapping cannot be populated".
+        // Without success the pages come when they are used: mmap(2) "does not fail if the mapping cannot be
+        // populated".
         let _ = populate(call, space, start..end);
     }
     Ok(start)

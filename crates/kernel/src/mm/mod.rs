@@ -1,14 +1,15 @@
 //! Virtual memory: address spaces, their areas, and the faults that fill them.
 //!
 //! [`vma`] says what an area is, [`areas`] keeps them; [`address_space`] adds page table, TLB and counts. [`map`] makes
-//! areas, [`protect`], [`remap`], [`advise`], [`lock`] and [`heap`] change them. [`unmap`] is the one place where entries of
-//! page tables go away, so that frame counts, TLBs and table frames stay right. [`fault`] fills pages in, [`fork`] shares
-//! them copy-on-write, [`reclaim`] finds frames when none are free. [`report`] is what others may read; [`check`] recounts
-//! everything.
+//! areas, [`protect`], [`remap`], [`advise`], [`lock`] and [`heap`] change them. [`unmap`] is the one place where
+//! entries of page tables go away, so that frame counts, TLBs and table frames stay right. [`fault`] fills pages in,
+//! [`fork`] shares them copy-on-write, [`reclaim`] finds frames when none are free. [`report`] is what others may read;
+//! [`check`] recounts everything.
 
 pub mod address_space;
 mod advise;
 pub mod areas;
+pub mod arguments;
 pub mod calls;
 pub mod check;
 pub mod fault;

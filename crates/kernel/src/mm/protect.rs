@@ -16,8 +16,8 @@ use std::ops::Range;
 /// Pages above which forgetting the whole TLB is cheaper than forgetting them one by one.
 const MANY_PAGES: u64 = 512;
 
-/// Gives all pages of `range`, page-aligned and not empty, another protection. As on Linux, areas before one that cannot
-/// be changed are changed.
+/// Gives all pages of `range`, page-aligned and not empty, another protection. As on Linux, areas before one that
+/// cannot be changed are changed.
 ///
 /// # Errors
 /// `ENOMEM` if a page of the range is not mapped, or a limit is met; `EACCES` if the mapped file does not permit it.
@@ -76,8 +76,8 @@ pub(crate) fn check_count(kernel: &Kernel, space: Id<AddressSpace>, range: Range
     Ok(())
 }
 
-/// Lets the entries of `range` permit what the protection does. A write to a page with several owners, or to a page of a
-/// file that was clean, faults first.
+/// Lets the entries of `range` permit what the protection does. A write to a page with several owners, or to a page of
+/// a file that was clean, faults first.
 fn change_entries(kernel: &mut Kernel, space: Id<AddressSpace>, backing: Backing, range: Range<u64>, protection: u32) {
     let bits = protection_bits(protection);
     let is_shared_memory = matches!(backing, Backing::Shared { .. });

@@ -197,7 +197,8 @@ fn relocate(
 /// Moves the entries of `pages` to addresses from `to` on. Frame counts stay; only the addresses change.
 fn move_entries(call: &mut Call, space: Id<AddressSpace>, pages: Range<u64>, to: u64) -> Result<(), Error> {
     let kernel = &mut *call.kernel;
-    // A last-level table serves 512 pages; the range may begin in the middle of one, and each level above needs up to two.
+    // A last-level table serves 512 pages; the range may begin in the middle of one, and each level above needs up to
+    // two.
     let tables = (pages.end - pages.start) / (512 * PAGE) + 2 * kernel.configuration.paging.levels() as u64;
     let entries = kernel.spaces[space].table.entries(&kernel.memory, pages.clone());
     let tables = tables.min(entries.len() as u64 * kernel.configuration.paging.levels() as u64);

@@ -1,4 +1,5 @@
-//! [`SharedMemory`]: frames without a file that several address spaces map, mmap(2) `MAP_SHARED|MAP_ANONYMOUS`, shmget(2).
+//! [`SharedMemory`]: frames without a file that several address spaces map, mmap(2) `MAP_SHARED|MAP_ANONYMOUS`,
+//! shmget(2).
 
 use crate::kernel::Kernel;
 use crate::mm::{Origin, reclaim, unmap};

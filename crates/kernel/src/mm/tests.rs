@@ -421,7 +421,8 @@ fn random_operations_agree_with_a_byte_for_each_page() {
     }
 }
 
-/// How long the paths of faults take; printed, not checked: `cargo test --release -p belljar-kernel mm_speed -- --ignored --nocapture`.
+/// How long the paths of faults take; printed, not checked: `cargo test --release -p belljar-kernel mm_speed --
+/// --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
 fn mm_speed() {

@@ -22,8 +22,8 @@ pub enum Copies {
     Stay,
 }
 
-/// Takes the pages of `range`, which lies in `area`, out of the page table; the frames lose a reference. The area stays.
-/// How many pages there were.
+/// Takes the pages of `range`, which lies in `area`, out of the page table; the frames lose a reference. The area
+/// stays. How many pages there were.
 pub(crate) fn take_entries(
     kernel: &mut Kernel,
     space: Id<AddressSpace>,

@@ -12,6 +12,7 @@ use super::operation::SysResult;
 use crate::entry::Call;
 use crate::event::Event;
 use crate::fs::Fd;
+use crate::mm::arguments::{Address, Advice, MapFlags, Protection, RemapFlags, SyncFlags};
 use crate::user::{UserCStr, UserPtr, UserSlice};
 use abi::Errno;
 use abi::epoll::EpollEvent;
@@ -305,19 +306,19 @@ syscalls! {
         mask: UserPtr<u64>, mask_size: u64) => crate::fs::epoll::epoll_pwait2, full, "epoll_wait(2)", "poll/epoll.c";
 
     // memory
-    9 mmap(addr: u64, length: u64, prot: u32, flags: u32, fd: Fd, offset: u64) => crate::mm::calls::mmap, full, "mmap(2)", "mm/mmap_basic.c";
-    10 mprotect(addr: u64, length: u64, prot: u32) => crate::mm::calls::mprotect, full, "mprotect(2)", "mm/mprotect.c";
-    11 munmap(addr: u64, length: u64) => crate::mm::calls::munmap, full, "munmap(2)", "mm/mmap_basic.c";
-    12 brk(addr: u64) => crate::mm::calls::brk, full, "brk(2)", "mm/brk.c";
-    25 mremap(old_address: u64, old_size: u64, new_size: u64, flags: u32, new_address: u64) => crate::mm::calls::mremap, full, "mremap(2)", "mm/mremap.c";
-    26 msync(addr: u64, length: u64, flags: u32) => crate::mm::calls::msync, full, "msync(2)", "mm/msync.c";
-    27 mincore(addr: u64, length: u64, vec: UserPtr<u8>) => crate::mm::calls::mincore, full, "mincore(2)", "mm/mincore.c";
-    28 madvise(addr: u64, length: u64, advice: u32) => crate::mm::calls::madvise, partial "MADV_GUARD_INSTALL and MADV_COLLAPSE are missing", "madvise(2)", "mm/madvise.c";
-    149 mlock(addr: u64, length: u64) => crate::mm::calls::mlock, full, "mlock(2)", "mm/mlock.c";
-    150 munlock(addr: u64, length: u64) => crate::mm::calls::munlock, full, "mlock(2)", "mm/mlock.c";
+    9 mmap(addr: Address, length: u64, prot: Protection, flags: MapFlags, fd: Fd, offset: u64) => crate::mm::calls::mmap, full, "mmap(2)", "mm/mmap_basic.c";
+    10 mprotect(addr: Address, length: u64, prot: Protection) => crate::mm::calls::mprotect, full, "mprotect(2)", "mm/mprotect.c";
+    11 munmap(addr: Address, length: u64) => crate::mm::calls::munmap, full, "munmap(2)", "mm/mmap_basic.c";
+    12 brk(addr: Address) => crate::mm::calls::brk, full, "brk(2)", "mm/brk.c";
+    25 mremap(old_address: Address, old_size: u64, new_size: u64, flags: RemapFlags, new_address: Address) => crate::mm::calls::mremap, full, "mremap(2)", "mm/mremap.c";
+    26 msync(addr: Address, length: u64, flags: SyncFlags) => crate::mm::calls::msync, full, "msync(2)", "mm/msync.c";
+    27 mincore(addr: Address, length: u64, vec: UserPtr<u8>) => crate::mm::calls::mincore, full, "mincore(2)", "mm/mincore.c";
+    28 madvise(addr: Address, length: u64, advice: Advice) => crate::mm::calls::madvise, partial "MADV_GUARD_INSTALL and MADV_COLLAPSE are missing", "madvise(2)", "mm/madvise.c";
+    149 mlock(addr: Address, length: u64) => crate::mm::calls::mlock, full, "mlock(2)", "mm/mlock.c";
+    150 munlock(addr: Address, length: u64) => crate::mm::calls::munlock, full, "mlock(2)", "mm/mlock.c";
     151 mlockall(flags: u32) => crate::mm::calls::mlockall, full, "mlock(2)", "mm/mlock.c";
     152 munlockall() => crate::mm::calls::munlockall, full, "mlock(2)", "mm/mlock.c";
-    216 remap_file_pages(addr: u64, size: u64, prot: u32, pgoff: u64, flags: u32) => crate::mm::calls::remap_file_pages, full, "remap_file_pages(2)", "mm/remap_file_pages.c";
+    216 remap_file_pages(addr: Address, size: u64, prot: Protection, pgoff: u64, flags: MapFlags) => crate::mm::calls::remap_file_pages, full, "remap_file_pages(2)", "mm/remap_file_pages.c";
     237 mbind(addr: u64, len: u64, mode: u32, nodemask: UserPtr<u64>, maxnode: u64, flags: u32) => crate::mm::policy::mbind, full, "mbind(2)", "mm/mempolicy.c";
     238 set_mempolicy(mode: u32, nodemask: UserPtr<u64>, maxnode: u64) => crate::mm::policy::set_mempolicy, full, "set_mempolicy(2)", "mm/mempolicy.c";
     239 get_mempolicy(mode: UserPtr<i32>, nodemask: UserPtr<u64>, maxnode: u64, addr: u64, flags: u32) => crate::mm::policy::get_mempolicy, full, "get_mempolicy(2)", "mm/mempolicy.c";
@@ -325,8 +326,8 @@ syscalls! {
     279 move_pages(pid: i32, count: u64, pages: UserPtr<u64>, nodes: UserPtr<i32>, status: UserPtr<i32>, flags: u32) => crate::mm::policy::move_pages, full, "move_pages(2)", "mm/mempolicy.c";
     310 process_vm_readv(pid: i32, local: UserPtr<Iovec>, liovcnt: u64, remote: UserPtr<Iovec>, riovcnt: u64, flags: u64) => crate::mm::peer::process_vm_readv, full, "process_vm_readv(2)", "mm/process_vm.c";
     311 process_vm_writev(pid: i32, local: UserPtr<Iovec>, liovcnt: u64, remote: UserPtr<Iovec>, riovcnt: u64, flags: u64) => crate::mm::peer::process_vm_writev, full, "process_vm_readv(2)", "mm/process_vm.c";
-    325 mlock2(addr: u64, length: u64, flags: u32) => crate::mm::calls::mlock2, full, "mlock(2)", "mm/mlock.c";
-    329 pkey_mprotect(addr: u64, length: u64, prot: u32, pkey: i32) => crate::mm::calls::pkey_mprotect, full, "mprotect(2)", "mm/pkey.c";
+    325 mlock2(addr: Address, length: u64, flags: u32) => crate::mm::calls::mlock2, full, "mlock(2)", "mm/mlock.c";
+    329 pkey_mprotect(addr: Address, length: u64, prot: Protection, pkey: i32) => crate::mm::calls::pkey_mprotect, full, "mprotect(2)", "mm/pkey.c";
     330 pkey_alloc(flags: u64, access_rights: u64) => crate::mm::calls::pkey_alloc, full, "pkey_alloc(2)", "mm/pkey.c";
     331 pkey_free(pkey: i32) => crate::mm::calls::pkey_free, full, "pkey_alloc(2)", "mm/pkey.c";
 
