@@ -339,3 +339,51 @@ pub const UC_STRICT_RESTORE_SS: u64 = 4;
 pub const FP_XSTATE_MAGIC1: u32 = 0x4650_5853;
 /// Last magic word, behind the state.
 pub const FP_XSTATE_MAGIC2: u32 = 0x4650_5845;
+
+structure! {
+    /// signalfd(2), `struct signalfd_siginfo`, 128 bytes.
+    pub struct SignalFdInfo {
+        /// `ssi_signo`.
+        pub signal: u32,
+        /// `ssi_errno`.
+        pub errno: i32,
+        /// `ssi_code`.
+        pub code: i32,
+        /// `ssi_pid`.
+        pub pid: u32,
+        /// `ssi_uid`.
+        pub uid: u32,
+        /// `ssi_fd`.
+        pub fd: i32,
+        /// `ssi_tid`: a timer's number.
+        pub timer: u32,
+        /// `ssi_band`.
+        pub band: u32,
+        /// `ssi_overrun`.
+        pub overrun: u32,
+        /// `ssi_trapno`.
+        pub trap: u32,
+        /// `ssi_status`.
+        pub status: i32,
+        /// `ssi_int`.
+        pub integer: i32,
+        /// `ssi_ptr`.
+        pub pointer: u64,
+        /// `ssi_utime`.
+        pub user_time: u64,
+        /// `ssi_stime`.
+        pub system_time: u64,
+        /// `ssi_addr`.
+        pub address: u64,
+        /// `ssi_addr_lsb`.
+        pub address_lsb: u16,
+        pub _pad0: u16,
+        /// `ssi_syscall`.
+        pub system_call: i32,
+        /// `ssi_call_addr`.
+        pub call_address: u64,
+        /// `ssi_arch`.
+        pub architecture: u32,
+        pub _pad1: [u8; 28],
+    }
+}

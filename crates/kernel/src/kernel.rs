@@ -99,6 +99,12 @@ pub struct Kernel {
     pub files_in_flight_dropped: Vec<Id<FileDescription>>,
     /// Timers on processor time.
     pub cpu_timers: crate::time::cpu::CpuTimers,
+    /// signalfd(2).
+    pub signal_fds: Table<crate::signal::signalfd::SignalFd>,
+    /// POSIX message queues.
+    pub queues: Table<crate::ipc::posix::MessageQueue>,
+    /// Their names and limits.
+    pub posix_queues: crate::ipc::posix::Queues,
     /// System V queues, semaphores and segments.
     pub system_v: crate::ipc::sysv::SystemV,
     /// eventfd(2).
@@ -139,6 +145,9 @@ impl Kernel {
             bound_sockets: Default::default(),
             files_in_flight_dropped: Vec::new(),
             cpu_timers: Default::default(),
+            signal_fds: Table::default(),
+            queues: Table::default(),
+            posix_queues: Default::default(),
             system_v: Default::default(),
             event_fds: Table::default(),
             outbox: Vec::new(),

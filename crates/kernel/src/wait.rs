@@ -48,6 +48,12 @@ pub enum WaitKey {
     EventFdWritable(Id<EventFd>),
     /// A lock on the file was given up or changed, fcntl(2), flock(2).
     FileLock(Id<crate::fs::Inode>),
+    /// A message came into the POSIX queue, or one was taken: who polls is told.
+    PosixQueue(Id<crate::ipc::posix::MessageQueue>),
+    /// A message is handed over, mq_receive(3).
+    PosixQueueMessage(Id<crate::ipc::posix::MessageQueue>),
+    /// Room is handed over, mq_send(3).
+    PosixQueueRoom(Id<crate::ipc::posix::MessageQueue>),
     /// The list of operations has become possible, semop(2).
     Semaphores(crate::ipc::sysv::Identifier),
     /// A message came into the System V queue, or was handed over.

@@ -126,6 +126,10 @@ pub enum FileObject {
     TimerFd(Id<TimerFd>),
     /// A set of interests, epoll(7).
     Epoll(Id<Epoll>),
+    /// Signals, signalfd(2).
+    SignalFd(Id<crate::signal::signalfd::SignalFd>),
+    /// A POSIX message queue, mq_overview(7).
+    MessageQueue(Id<crate::ipc::posix::MessageQueue>),
     /// A socket, socket(7).
     Socket(Id<Socket>),
 }

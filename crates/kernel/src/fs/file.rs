@@ -5,6 +5,7 @@ use super::fd_table::{Fd, FdEntry, FdTable};
 use super::inode::Inode;
 use super::page_cache;
 use crate::entry::Call;
+use crate::ipc::posix::message_queue;
 use crate::kernel::Kernel;
 use crate::table::Id;
 use abi::fcntl::O_CLOEXEC;
@@ -127,6 +128,10 @@ impl Call<'_> {
 /// What closing a descriptor does besides emptying its slot in `table`.
 pub(super) fn close_entry(kernel: &mut Kernel, table: Id<FdTable>, entry: FdEntry) {
     super::locks::forget_owner(kernel, table, entry.file);
+    let current = kernel.scheduler.current().and_then(|thread| kernel.threads.get(thread));
+    if let Some(process) = current.map(|thread| thread.process) {
+        message_queue::flush(kernel, entry.file, process);
+    }
     release(kernel, entry.file);
 }
 

@@ -7,8 +7,10 @@ use super::inode::{Inode, InodeKind};
 use super::node::Node;
 use super::{bytes, epoll, generated, stream, tty};
 use crate::entry::Call;
+use crate::ipc::posix::message_queue;
 use crate::ipc::{eventfd, fifo, pipe};
 use crate::kernel::Kernel;
+use crate::signal::signalfd;
 use crate::socket::{transfer, unix};
 use crate::syscalls::operation::{Blocking, Flow, Interrupted, Operation, Step, SysResult};
 use crate::table::Id;
@@ -182,6 +184,8 @@ pub fn read_object(
         FileObject::EventFd(id) => eventfd::read(call, id, to),
         FileObject::TimerFd(id) => timerfd::read(call, id, to),
         FileObject::Epoll(_) => Err(Errno::EINVAL.because("an epoll set cannot be read")),
+        FileObject::SignalFd(id) => signalfd::read(call, id, to),
+        FileObject::MessageQueue(id) => read_queue(call, file, id, to),
         FileObject::Process(_) => Err(Errno::EINVAL.because("a process cannot be read")),
         FileObject::Socket(id) => transfer::read(call, file, id, to),
     }
@@ -245,6 +249,22 @@ fn read_text(
     Ok(count)
 }
 
+/// Reads what a message queue says of itself, mq_overview(7) "The message queue file system".
+fn read_queue(
+    call: &mut Call,
+    file: Id<FileDescription>,
+    queue: Id<message_queue::MessageQueue>,
+    to: &mut UserBuffer,
+) -> Result<Transfer, Error> {
+    let text = message_queue::text(call.kernel, queue);
+    let start = (call.kernel.files[file].offset as usize).min(text.len());
+    let count = (text.len() - start).min(usize::try_from(to.remaining()).unwrap_or(usize::MAX));
+    call.scatter(to, &text[start..start + count])?;
+    to.advance(count as u64);
+    call.kernel.files[file].offset += count as u64;
+    Ok(Transfer::Done(count))
+}
+
 /// Whether reads and writes of the file can be at any offset: pread(2), lseek(2).
 pub fn has_offset(call: &mut Call, file: Id<FileDescription>) -> bool {
     match call.kernel.files[file].object {
@@ -259,6 +279,8 @@ pub fn has_offset(call: &mut Call, file: Id<FileDescription>) -> bool {
         | FileObject::TimerFd(_)
         | FileObject::Process(_)
         | FileObject::Epoll(_)
+        | FileObject::SignalFd(_)
+        | FileObject::MessageQueue(_)
         | FileObject::Socket(_) => false,
     }
 }
@@ -282,6 +304,8 @@ pub(super) fn seek(call: &mut Call, file: Id<FileDescription>, offset: i64, when
         | FileObject::TimerFd(_)
         | FileObject::Epoll(_)
         | FileObject::Process(_)
+        | FileObject::SignalFd(_)
+        | FileObject::MessageQueue(_)
         | FileObject::Socket(_) => Err(Errno::ESPIPE.because("the file has no offset")),
     }
 }
@@ -364,9 +388,11 @@ pub fn write_object(
         FileObject::PipeWriter(id) | FileObject::Fifo { pipe: id, .. } => pipe::write(call, id, from, mode),
         FileObject::PipeReader(_) => Err(Errno::EBADF.because("the file is not open for writing")),
         FileObject::EventFd(id) => eventfd::write(call, id, from),
-        FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::Process(_) => {
-            Err(Errno::EINVAL.because("the file cannot be written"))
-        }
+        FileObject::TimerFd(_)
+        | FileObject::Epoll(_)
+        | FileObject::SignalFd(_)
+        | FileObject::MessageQueue(_)
+        | FileObject::Process(_) => Err(Errno::EINVAL.because("the file cannot be written")),
         FileObject::Socket(id) => transfer::write(call, file, id, from),
     }
 }
@@ -437,6 +463,8 @@ pub(super) fn control(call: &mut Call, file: Id<FileDescription>, request: u32, 
         | FileObject::EventFd(_)
         | FileObject::TimerFd(_)
         | FileObject::Process(_)
+        | FileObject::SignalFd(_)
+        | FileObject::MessageQueue(_)
         | FileObject::Epoll(_) => Err(unknown),
     }
 }
@@ -502,6 +530,8 @@ pub(super) fn reopen_object(call: &mut Call, object: FileObject, flags: u32) -> 
         | FileObject::TimerFd(_)
         | FileObject::Epoll(_)
         | FileObject::Process(_)
+        | FileObject::SignalFd(_)
+        | FileObject::MessageQueue(_)
         | FileObject::Socket(_) => Err(Errno::ENXIO.because("the file cannot be opened again")),
     }
 }
@@ -522,6 +552,10 @@ pub(super) fn close_object(kernel: &mut Kernel, description: &FileDescription) {
         FileObject::EventFd(id) => eventfd::close(kernel, id),
         FileObject::TimerFd(id) => timerfd::close(kernel, id),
         FileObject::Epoll(id) => epoll::close(kernel, id),
+        FileObject::SignalFd(id) => {
+            kernel.signal_fds.remove(id);
+        }
+        FileObject::MessageQueue(id) => message_queue::close(kernel, id),
         FileObject::Socket(id) => unix::close(kernel, id),
         FileObject::Process(_) => {}
     }

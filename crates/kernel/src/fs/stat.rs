@@ -6,11 +6,12 @@ use super::inode::{Inode, InodeKind};
 use super::mount::{FileSystem, Mount};
 use super::path::Place;
 use crate::entry::Call;
+use crate::ipc::posix::MessageQueue;
 use crate::kernel::Kernel;
 use crate::ports::HostMetadata;
 use crate::table::Id;
 use abi::Error;
-use abi::stat::{S_IFIFO, S_IFSOCK, Stat, Statfs, Time, make_device};
+use abi::stat::{S_IFIFO, S_IFREG, S_IFSOCK, Stat, Statfs, Time, make_device};
 
 /// `st_dev` of pipes.
 const PIPE_DEVICE: u64 = make_device(0, 13);
@@ -20,6 +21,10 @@ const ANONYMOUS_DEVICE: u64 = make_device(0, 14);
 const ANONYMOUS_INODE: u64 = 1;
 /// Number of the first pipe's inode.
 const FIRST_PIPE_INODE: u64 = 1000;
+/// Device number of POSIX message queues.
+const QUEUE_DEVICE: u64 = make_device(0, 18);
+/// Inode numbers of POSIX message queues begin here.
+const FIRST_QUEUE_INODE: u64 = 1 << 25;
 /// Device number of sockets without names.
 const SOCKET_DEVICE: u64 = make_device(0, 8);
 /// Inode numbers of sockets begin here.
@@ -75,9 +80,34 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
             mode: S_IFSOCK | 0o777,
             ..nameless(call)
         }),
-        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::Process(_) => {
+        FileObject::MessageQueue(id) => Ok(of_queue(call, id)),
+        FileObject::EventFd(_)
+        | FileObject::TimerFd(_)
+        | FileObject::SignalFd(_)
+        | FileObject::Epoll(_)
+        | FileObject::Process(_) => {
             Ok(Stat { device: ANONYMOUS_DEVICE, inode: ANONYMOUS_INODE, mode: 0o600, ..nameless(call) })
         }
+    }
+}
+
+/// A POSIX message queue, as a file of its own file system, mq_overview(7).
+fn of_queue(call: &Call, id: Id<MessageQueue>) -> Stat {
+    let queue = &call.kernel.queues[id];
+    let [accessed, modified, changed] = queue.times_ns.map(Time::from_ns);
+    Stat {
+        device: QUEUE_DEVICE,
+        inode: FIRST_QUEUE_INODE + u64::from(id.index()),
+        mode: S_IFREG | queue.mode,
+        links: u64::from(queue.is_linked),
+        uid: queue.uid,
+        gid: queue.gid,
+        // "the file size is that of the status line", FILENT_SIZE of ipc/mqueue.c.
+        size: 80,
+        accessed,
+        modified,
+        changed,
+        ..nameless(call)
     }
 }
 
@@ -199,6 +229,14 @@ pub fn name_of_file(kernel: &Kernel, file: Id<FileDescription>) -> Vec<u8> {
         FileObject::TimerFd(_) => b"anon_inode:[timerfd]".to_vec(),
         FileObject::Epoll(_) => b"anon_inode:[eventpoll]".to_vec(),
         FileObject::Process(_) => b"anon_inode:[pidfd]".to_vec(),
+        FileObject::SignalFd(_) => b"anon_inode:[signalfd]".to_vec(),
+        FileObject::MessageQueue(id) => {
+            let named = kernel.posix_queues.by_name.iter().find(|(_, queue)| **queue == id);
+            match named {
+                Some((name, _)) => [b"/", &name[..]].concat(),
+                None => b"/ (deleted)".to_vec(),
+            }
+        }
         FileObject::Socket(socket) => {
             format!("socket:[{}]", FIRST_SOCKET_INODE + u64::from(socket.index())).into_bytes()
         }

@@ -4,6 +4,7 @@ pub(crate) mod calls;
 pub mod eventfd;
 pub mod fifo;
 pub mod pipe;
+pub mod posix;
 pub mod sysv;
 
 use crate::entry::Call;

@@ -14,6 +14,7 @@ mod operations;
 mod pending;
 mod send;
 mod set;
+pub mod signalfd;
 
 pub use action::SignalActions;
 pub use deliver::{Delivered, deliver, has_deliverable};

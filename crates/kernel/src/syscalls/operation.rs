@@ -142,6 +142,9 @@ operations! {
     Select(crate::fs::poll::Select),
     EpollWait(crate::fs::epoll::EpollWait),
     FifoOpen(crate::ipc::fifo::FifoOpen),
+    // POSIX queues
+    QueueSend(crate::ipc::posix::Send),
+    QueueReceive(crate::ipc::posix::Receive),
     // System V
     SendMessage(crate::ipc::sysv::SendMessage),
     ReceiveMessage(crate::ipc::sysv::ReceiveMessage),

@@ -19,6 +19,7 @@ use abi::epoll::EpollEvent;
 use abi::fcntl::{Iovec, OpenHow};
 use abi::futex::FutexWaiter;
 use abi::ipc::SemaphoreOperation;
+use abi::mqueue::QueueAttributes;
 use abi::poll::{PollFd, SelectMask};
 use abi::process::CloneArgs;
 use abi::resource::{CapabilityData, CapabilityHeader, Rlimit, Rusage, Sysinfo, Tms};
@@ -292,6 +293,8 @@ syscalls! {
         => crate::fs::poll::ppoll, full, "ppoll(2)", "poll/poll.c";
     281 epoll_pwait(epoll: Fd, events: UserPtr<EpollEvent>, limit: i32, timeout_ms: i32, mask: UserPtr<u64>,
         mask_size: u64) => crate::fs::epoll::epoll_pwait, full, "epoll_wait(2)", "poll/epoll.c";
+    282 signalfd(fd: Fd, mask: UserPtr<u64>, size: u64) => crate::signal::signalfd::signalfd,
+        full, "signalfd(2)", "poll/signalfd.c";
     283 timerfd_create(clock: i32, flags: i32) => crate::time::timerfd::timerfd_create,
         full, "timerfd_create(2)", "time/timerfd.c";
     284 eventfd(count: u32) => crate::ipc::calls::eventfd, full, "eventfd(2)", "poll/eventfd.c";
@@ -299,6 +302,8 @@ syscalls! {
         => crate::time::timerfd::timerfd_settime, full, "timerfd_create(2)", "time/timerfd.c";
     287 timerfd_gettime(fd: Fd, to: UserPtr<IntervalTimespec>) => crate::time::timerfd::timerfd_gettime,
         full, "timerfd_create(2)", "time/timerfd.c";
+    289 signalfd4(fd: Fd, mask: UserPtr<u64>, size: u64, flags: u32) => crate::signal::signalfd::signalfd4,
+        full, "signalfd(2)", "poll/signalfd.c";
     290 eventfd2(count: u32, flags: u32) => crate::ipc::calls::eventfd2, full, "eventfd(2)", "poll/eventfd.c";
     291 epoll_create1(flags: i32) => crate::fs::epoll::epoll_create1, full, "epoll_create(2)", "poll/epoll.c";
     293 pipe2(ends: UserPtr<[i32; 2]>, flags: u32) => crate::ipc::calls::pipe2, full, "pipe(2)", "ipc/pipe.c";
@@ -536,6 +541,18 @@ syscalls! {
         partial "the clock's rate cannot be adjusted", "adjtimex(2)", "time/clocks.c";
 
     // System V and POSIX IPC
+    240 mq_open(name: UserCStr, flags: u32, mode: u32, attributes: UserPtr<QueueAttributes>)
+        => crate::ipc::posix::calls::mq_open, full, "mq_open(3)", "ipc/posix_message_queue.c";
+    241 mq_unlink(name: UserCStr) => crate::ipc::posix::calls::mq_unlink,
+        full, "mq_unlink(3)", "ipc/posix_message_queue.c";
+    242 mq_timedsend(fd: Fd, message: u64, length: u64, priority: u32, deadline: UserPtr<Timespec>)
+        => crate::ipc::posix::calls::mq_timedsend, full, "mq_send(3)", "ipc/posix_message_queue.c";
+    243 mq_timedreceive(fd: Fd, to: u64, length: u64, priority: UserPtr<u32>, deadline: UserPtr<Timespec>)
+        => crate::ipc::posix::calls::mq_timedreceive, full, "mq_receive(3)", "ipc/posix_message_queue.c";
+    244 mq_notify(fd: Fd, event: UserPtr<SignalEvent>) => crate::ipc::posix::calls::mq_notify,
+        partial "SIGEV_THREAD", "mq_notify(3)", "ipc/posix_message_queue.c";
+    245 mq_getsetattr(fd: Fd, new: UserPtr<QueueAttributes>, old: UserPtr<QueueAttributes>)
+        => crate::ipc::posix::calls::mq_getsetattr, full, "mq_getattr(3)", "ipc/posix_message_queue.c";
     29 shmget(key: i32, size: u64, flags: i32) => crate::ipc::sysv::calls::shmget,
         partial "SHM_HUGETLB", "shmget(2)", "ipc/sysv_shared_memory.c";
     30 shmat(id: i32, address: u64, flags: i32) => crate::ipc::sysv::shared_memory::shmat,

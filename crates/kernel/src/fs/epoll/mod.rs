@@ -111,7 +111,9 @@ pub fn notice(kernel: &mut Kernel, key: WaitKey) {
         if is_exclusive && exclusive_is_served {
             continue;
         }
-        if asked_events(interest) & poll::readiness(kernel, interest.file).events == 0 {
+        // Whether a signal descriptor is ready depends on who asks: only the one who waits can say.
+        let is_signals = matches!(kernel.files[interest.file].object, FileObject::SignalFd(_));
+        if !is_signals && asked_events(interest) & poll::readiness(kernel, interest.file).events == 0 {
             continue;
         }
         let set_key = WaitKey::EpollReady(epoll);

@@ -2,10 +2,12 @@
 
 use super::{ALWAYS, Readiness};
 use crate::fs::{FileDescription, FileObject, devfs, epoll, tty};
+use crate::ipc::posix::message_queue;
 use crate::ipc::{eventfd, fifo, pipe};
 use crate::kernel::Kernel;
 use crate::ports::Stream;
 use crate::process::Process;
+use crate::signal::signalfd;
 use crate::socket::unix;
 use crate::table::Id;
 use crate::time::timerfd;
@@ -32,6 +34,8 @@ pub fn readiness(kernel: &Kernel, file: Id<FileDescription>) -> Readiness {
         FileObject::TimerFd(id) => timerfd::poll(kernel, id),
         FileObject::Epoll(id) => epoll::poll(kernel, id),
         FileObject::Process(process) => process_readiness(kernel, process),
+        FileObject::SignalFd(id) => signalfd::poll(kernel, id),
+        FileObject::MessageQueue(id) => message_queue::poll(kernel, id),
         FileObject::Socket(id) => unix::poll(kernel, id),
     }
 }

@@ -1,0 +1,423 @@
+//! POSIX message queues, mq_overview(7): messages by priority, and the oldest first among equals. Linux's ipc/mqueue.c.
+//!
+//! A message that somebody waits for is handed to him and never enters the queue; so is room to those who wait to send.
+
+use crate::clock::Instant;
+use crate::entry::Call;
+use crate::fs::poll::Readiness;
+use crate::fs::{FileDescription, FileObject};
+use crate::kernel::Kernel;
+use crate::ports::Chooser;
+use crate::process::{Process, Thread};
+use crate::signal::{self, Target};
+use crate::syscalls::operation::{Blocking, Interrupted, Step};
+use crate::table::Id;
+use crate::user::UserPtr;
+use crate::wait::{Wait, WaitKey};
+use abi::poll::{POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
+use abi::signal::{SI_MESGQ, SigInfo};
+use abi::{Errno, Error};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// 0 to 32,767; higher ones are received first.
+    pub priority: u32,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A queue.
+///
+/// # Invariants
+/// - `count` and `bytes` are those of `messages`, in which no list is empty.
+#[derive(Clone, Debug)]
+pub struct MessageQueue {
+    messages: BTreeMap<u32, VecDeque<Message>>,
+    count: usize,
+    bytes: usize,
+    /// Messages at most.
+    pub messages_max: usize,
+    /// Bytes of a message at most.
+    pub message_size: usize,
+    /// Permissions.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Owner's group.
+    pub gid: u32,
+    /// Whose account it is on, and how many bytes.
+    pub charge: (u32, u64),
+    /// When it was last read, written and changed, in nanoseconds since 1970.
+    pub times_ns: [i64; 3],
+    /// Whether it has a name.
+    pub is_linked: bool,
+    /// Open descriptions.
+    pub descriptions: u32,
+    /// Who is told when a message comes into the empty queue.
+    pub notification: Option<Notification>,
+    receivers: VecDeque<Receiver>,
+    senders: VecDeque<Sender>,
+}
+
+/// A registration by mq_notify(3): used once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// Who registered.
+    pub process: Id<Process>,
+    /// A signal with a value; `None`: nothing, only that nobody else can register.
+    pub signal: Option<(i32, u64)>,
+}
+
+/// A thread that waits for a message, and what it was handed.
+#[derive(Clone, Debug)]
+struct Receiver {
+    thread: Id<Thread>,
+    handed: Option<Message>,
+}
+
+/// A thread that waits for room, and its message until it is taken.
+#[derive(Clone, Debug)]
+struct Sender {
+    thread: Id<Thread>,
+    message: Option<Message>,
+}
+
+impl MessageQueue {
+    /// An empty queue with a name, not yet open.
+    pub fn new(messages_max: usize, message_size: usize) -> MessageQueue {
+        MessageQueue {
+            messages: BTreeMap::new(),
+            count: 0,
+            bytes: 0,
+            messages_max,
+            message_size,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            charge: (0, 0),
+            times_ns: [0; 3],
+            is_linked: true,
+            descriptions: 0,
+            notification: None,
+            receivers: VecDeque::new(),
+            senders: VecDeque::new(),
+        }
+    }
+
+    /// Messages in it.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether it has no message.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Bytes in it.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn is_full(&self) -> bool {
+        self.count >= self.messages_max
+    }
+
+    fn push(&mut self, message: Message) {
+        self.count += 1;
+        self.bytes += message.bytes.len();
+        self.messages.entry(message.priority).or_default().push_back(message);
+    }
+
+    fn pop(&mut self) -> Option<Message> {
+        let mut highest = self.messages.last_entry()?;
+        let message = highest.get_mut().pop_front()?;
+        if highest.get().is_empty() {
+            highest.remove();
+        }
+        self.count -= 1;
+        self.bytes -= message.bytes.len();
+        Some(message)
+    }
+}
+
+/// mq_send(3) and mq_timedsend(3).
+#[derive(Clone, Debug)]
+pub struct Send {
+    /// The open file, held.
+    pub file: Id<FileDescription>,
+    /// The queue.
+    pub queue: Id<MessageQueue>,
+    /// What to send; with the queue while it waits.
+    pub message: Option<Message>,
+    /// Until when to wait, in nanoseconds since 1970.
+    pub deadline: Deadline,
+    /// Whether it is listed among those who wait for room.
+    pub is_listed: bool,
+}
+
+/// Until when a call waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deadline {
+    /// For ever.
+    Never,
+    /// A point of CLOCK_REALTIME, in nanoseconds since 1970.
+    At(u64),
+}
+
+impl Deadline {
+    fn instant(self, call: &Call) -> Option<Instant> {
+        match self {
+            Deadline::Never => None,
+            Deadline::At(time_ns) => {
+                let base = crate::time::clocks::Base::Realtime;
+                Some(crate::time::clocks::instant(call.kernel, base, time_ns))
+            }
+        }
+    }
+
+    /// Sleeps on a key, or says that the time is over.
+    fn sleep(self, call: &Call, key: WaitKey) -> Result<Step, Error> {
+        let deadline = self.instant(call);
+        if deadline.is_some_and(|deadline| deadline <= call.kernel.clock.now()) {
+            return Err(Errno::ETIMEDOUT.because("the time is over"));
+        }
+        let mut wait = Wait::on(key).with_deadline(deadline);
+        if deadline.is_some() {
+            wait.keys.push(WaitKey::ClockSet);
+        }
+        Ok(Step::Block(wait))
+    }
+}
+
+impl Blocking for Send {
+    fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
+        let thread = call.thread;
+        let queue = &mut call.kernel.queues[self.queue];
+        if self.is_listed {
+            let waiting = queue.senders.iter().find(|sender| sender.thread == thread);
+            if waiting.is_none_or(|sender| sender.message.is_none()) {
+                return Ok(Step::Done(0));
+            }
+            return self.deadline.sleep(call, WaitKey::PosixQueueRoom(self.queue));
+        }
+        if queue.is_full() {
+            if call.kernel.files[self.file].is_nonblocking() {
+                return Err(Errno::EAGAIN.because("the queue is full, and `O_NONBLOCK` is set"));
+            }
+            let step = self.deadline.sleep(call, WaitKey::PosixQueueRoom(self.queue))?;
+            let sender = Sender { thread, message: self.message.take() };
+            call.kernel.queues[self.queue].senders.push_back(sender);
+            self.is_listed = true;
+            return Ok(step);
+        }
+        let message = self.message.take().expect("a message is sent once");
+        accept(call, self.queue, message);
+        Ok(Step::Done(0))
+    }
+
+    fn interrupted(&self) -> Interrupted {
+        Interrupted::RestartIfAllowed
+    }
+
+    fn release(&mut self, call: &mut Call) {
+        let thread = call.thread;
+        if self.is_listed {
+            call.kernel.queues[self.queue].senders.retain(|sender| sender.thread != thread);
+        }
+        call.release_file(self.file);
+    }
+}
+
+/// Gives a message to the first who waits for one, or puts it into the queue and tells who asked to be told.
+fn accept(call: &mut Call, id: Id<MessageQueue>, message: Message) {
+    let now = call.kernel.clock.realtime_ns() as i64;
+    let queue = &mut call.kernel.queues[id];
+    queue.times_ns = [now; 3];
+    if let Some(receiver) = queue.receivers.iter_mut().find(|receiver| receiver.handed.is_none()) {
+        receiver.handed = Some(message);
+        let thread = receiver.thread;
+        call.kernel.unblock(thread);
+        return;
+    }
+    queue.push(message);
+    if queue.count == 1 {
+        notify(call, id);
+    }
+    call.kernel.wake(WaitKey::PosixQueue(id));
+}
+
+/// Tells who registered that a message has come into the empty queue; the registration is used up.
+fn notify(call: &mut Call, id: Id<MessageQueue>) {
+    let Some(notification) = call.kernel.queues[id].notification.take() else { return };
+    if let Some((signal, value)) = notification.signal {
+        let pid = call.process().pid;
+        let uid = call.credentials().uid;
+        let info = SigInfo { code: SI_MESGQ, ..SigInfo::queue(signal, pid, uid, value) };
+        let chooser: &mut dyn Chooser = call.chooser;
+        signal::send(call.kernel, chooser, Target::Process(notification.process), info);
+    }
+}
+
+/// mq_receive(3) and mq_timedreceive(3).
+#[derive(Clone, Debug)]
+pub struct Receive {
+    /// The open file, held.
+    pub file: Id<FileDescription>,
+    /// The queue.
+    pub queue: Id<MessageQueue>,
+    /// Where the bytes go; there is room for the longest message.
+    pub to: u64,
+    /// Where the priority goes.
+    pub priority: UserPtr<u32>,
+    /// Until when to wait.
+    pub deadline: Deadline,
+    /// Whether it is listed among those who wait for a message.
+    pub is_listed: bool,
+}
+
+impl Blocking for Receive {
+    fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
+        let thread = call.thread;
+        if self.is_listed {
+            let queue = &mut call.kernel.queues[self.queue];
+            let receiver = queue.receivers.iter_mut().find(|receiver| receiver.thread == thread);
+            if let Some(message) = receiver.and_then(|receiver| receiver.handed.take()) {
+                return self.give(call, message);
+            }
+            return self.deadline.sleep(call, WaitKey::PosixQueueMessage(self.queue));
+        }
+        if let Some(message) = take(call, self.queue) {
+            return self.give(call, message);
+        }
+        if call.kernel.files[self.file].is_nonblocking() {
+            return Err(Errno::EAGAIN.because("the queue is empty, and `O_NONBLOCK` is set"));
+        }
+        let step = self.deadline.sleep(call, WaitKey::PosixQueueMessage(self.queue))?;
+        call.kernel.queues[self.queue].receivers.push_back(Receiver { thread, handed: None });
+        self.is_listed = true;
+        Ok(step)
+    }
+
+    fn interrupted(&self) -> Interrupted {
+        Interrupted::RestartIfAllowed
+    }
+
+    fn release(&mut self, call: &mut Call) {
+        let thread = call.thread;
+        if self.is_listed {
+            call.kernel.queues[self.queue].receivers.retain(|receiver| receiver.thread != thread);
+        }
+        call.release_file(self.file);
+    }
+}
+
+/// Takes the first message; the first who waits for room puts his own in.
+fn take(call: &mut Call, id: Id<MessageQueue>) -> Option<Message> {
+    let now = call.kernel.clock.realtime_ns() as i64;
+    let queue = &mut call.kernel.queues[id];
+    let message = queue.pop()?;
+    queue.times_ns = [now; 3];
+    match queue.senders.iter_mut().find(|sender| sender.message.is_some()) {
+        Some(sender) => {
+            let (next, thread) = (sender.message.take(), sender.thread);
+            if let Some(next) = next {
+                queue.push(next);
+            }
+            call.kernel.unblock(thread);
+        }
+        None => call.kernel.wake(WaitKey::PosixQueue(id)),
+    }
+    Some(message)
+}
+
+impl Receive {
+    /// Copies a message out. It is lost if that fails, as on Linux.
+    fn give(&self, call: &mut Call, message: Message) -> Result<Step, Error> {
+        call.write_if_given(self.priority, &message.priority)?;
+        call.copy_out(self.to, &message.bytes)?;
+        Ok(Step::Done(message.bytes.len() as u64))
+    }
+}
+
+/// Readable with a message, writable with room.
+pub fn poll(kernel: &Kernel, id: Id<MessageQueue>) -> Readiness {
+    let queue = &kernel.queues[id];
+    let mut events = 0;
+    if !queue.is_empty() {
+        events |= POLLIN | POLLRDNORM;
+    }
+    if !queue.is_full() {
+        events |= POLLOUT | POLLWRNORM;
+    }
+    Readiness::new(events, WaitKey::PosixQueue(id))
+}
+
+/// What read(2) of a descriptor shows: `mqueue_read_file` of ipc/mqueue.c.
+pub fn text(kernel: &Kernel, id: Id<MessageQueue>) -> Vec<u8> {
+    let queue = &kernel.queues[id];
+    // SIGEV_NONE is 1, SIGEV_SIGNAL is 0; without a registration all is 0.
+    let (notify, signal, pid) = match queue.notification {
+        None => (0, 0, 0),
+        Some(Notification { process, signal }) => {
+            let pid = kernel.processes.get(process).map_or(0, |process| process.pid);
+            (i32::from(signal.is_none()), signal.map_or(0, |(signal, _)| signal), pid)
+        }
+    };
+    format!("QSIZE:{:<10} NOTIFY:{notify:<5} SIGNO:{signal:<5} NOTIFY_PID:{pid:<6}\n", queue.bytes()).into_bytes()
+}
+
+/// A descriptor was closed by a process: its registration goes, even if it has the queue open elsewhere, mq_close(3).
+pub(crate) fn flush(kernel: &mut Kernel, file: Id<FileDescription>, process: Id<Process>) {
+    if let FileObject::MessageQueue(id) = kernel.files[file].object {
+        let notification = &mut kernel.queues[id].notification;
+        if notification.is_some_and(|registered| registered.process == process) {
+            *notification = None;
+        }
+    }
+}
+
+/// The last user of an open file of a queue is gone.
+pub(crate) fn close(kernel: &mut Kernel, id: Id<MessageQueue>) {
+    let queue = &mut kernel.queues[id];
+    assert!(queue.descriptions > 0, "a queue is closed as often as it is opened");
+    queue.descriptions -= 1;
+    remove_if_unused(kernel, id);
+}
+
+/// A queue without name goes with its last open file.
+pub(super) fn remove_if_unused(kernel: &mut Kernel, id: Id<MessageQueue>) {
+    let queue = &kernel.queues[id];
+    if queue.descriptions > 0 || queue.is_linked {
+        return;
+    }
+    let (user, bytes) = kernel.queues.remove(id).charge;
+    super::calls::discharge(kernel, user, bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_out_by_priority_and_then_by_age() {
+        let mut queue = MessageQueue::new(100, 8);
+        let mut model: Vec<Message> = Vec::new();
+        let mut state = 5u64;
+        for turn in 0..2000u32 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            if state >> 63 == 0 && !queue.is_full() {
+                let message = Message { priority: (state >> 40) as u32 % 4, bytes: turn.to_le_bytes().to_vec() };
+                queue.push(message.clone());
+                model.push(message);
+            } else {
+                let highest = model.iter().map(|message| message.priority).max();
+                let expected = highest.and_then(|highest| model.iter().position(|other| other.priority == highest));
+                assert_eq!(queue.pop(), expected.map(|index| model.remove(index)));
+            }
+            assert_eq!((queue.len(), queue.bytes()), (model.len(), 4 * model.len()));
+        }
+    }
+}
