@@ -124,14 +124,11 @@ fn create(
     *charged += bytes;
     let mask = call.context().umask;
     let now = call.kernel.clock.realtime_ns() as i64;
-    let queue = MessageQueue {
-        mode: mode & 0o7777 & !mask,
-        uid,
-        gid,
-        charge: (uid, bytes),
-        times_ns: [now; 3],
-        ..MessageQueue::new(messages as usize, size as usize)
-    };
+    let mut queue = MessageQueue::new(messages as usize, size as usize);
+    queue.mode = mode & 0o7777 & !mask;
+    (queue.uid, queue.gid) = (uid, gid);
+    queue.charge = (uid, bytes);
+    queue.times_ns = [now; 3];
     let id = call.kernel.queues.insert(queue);
     call.kernel.posix_queues.by_name.insert(name, id);
     Ok(id)
