@@ -61,6 +61,9 @@ pub struct RunOptions {
     /// Processors that the programs see (one thread runs at a time, whatever this says)
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub cpus: u32,
+    /// How guest code is executed: none changes what programs do, the others than `traces` are slower
+    #[arg(long, value_name = "HOW", value_enum, default_value = "traces", hide = true)]
+    pub execute: Execute,
     /// Name of the machine
     #[arg(long, value_name = "NAME", default_value = "belljar")]
     pub hostname: OsString,
@@ -71,4 +74,17 @@ pub struct RunOptions {
     /// The program, looked for as a shell does, and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
     pub program: Vec<OsString>,
+}
+
+/// How guest code is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Execute {
+    /// Translated, across jumps.
+    Traces,
+    /// Translated up to the next jump.
+    Blocks,
+    /// Translated, each access to memory checked by itself.
+    Apart,
+    /// Instruction by instruction, the measure of the others.
+    Steps,
 }

@@ -1,7 +1,7 @@
 //! `belljar run`: options to a run, and its end to an exit status.
 
 use crate::failure::Failure;
-use crate::options::RunOptions;
+use crate::options::{Execute, RunOptions};
 use crate::program::{self, Program};
 use crate::size;
 use lab::hang;
@@ -40,7 +40,7 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     let readers = (strace(options)?, options.stats.as_ref().map(|_| Statistics::default()));
     let account_to = options.stats.as_deref().map(writer).transpose()?;
     let signals = Signals::listen().map_err(|error| Failure::own(&format!("cannot listen to signals: {error}")))?;
-    let processor = processor(options.cpus)?;
+    let processor = processor(options)?;
     let begin = Instant::now();
     let mut system = boot::boot(&setup, processor, RoundRobin::new(options.seed), Host::new(signals), readers)
         .map_err(|error| boot_failure(error, &setup))?;
@@ -80,9 +80,15 @@ fn finish<P: Processor>(system: System<P, RoundRobin, Host, Readers>) {
     std::mem::forget(system);
 }
 
-fn processor(cpus: u32) -> Result<impl Processor, Failure> {
-    X86Processor::with_options(x86::Options { processors: cpus, ..x86::Options::default() })
-        .map_err(|error| Failure::own(&format!("the host gives no memory for translated code: {error}")))
+fn processor(options: &RunOptions) -> Result<impl Processor, Failure> {
+    let plain = x86::Options { processors: options.cpus, ..x86::Options::default() };
+    X86Processor::with_options(match options.execute {
+        Execute::Traces => plain,
+        Execute::Blocks => x86::Options { traces: false, ..plain },
+        Execute::Apart => x86::Options { groups: false, ..plain },
+        Execute::Steps => x86::Options { step_only: true, ..plain },
+    })
+    .map_err(|error| Failure::own(&format!("the host gives no memory for translated code: {error}")))
 }
 
 /// The options, completed from the host.

@@ -76,3 +76,12 @@ print(hash(str(seen)), time.time())
 '"#;
     assert_eq!(run(&scratch, &[], &[], script), run(&scratch, &[], &[], script));
 }
+
+#[test]
+fn the_way_in_which_code_is_executed_changes_nothing() {
+    let scratch = Scratch::new("determinism-execute");
+    let plain = run(&scratch, &[], &[], RACE);
+    for way in ["blocks", "apart", "steps"] {
+        assert_eq!(run(&scratch, &["--execute", way], &[], RACE), plain, "{way}");
+    }
+}
