@@ -316,6 +316,12 @@ fn program(seed: u64) -> Machine {
     let mut random = generator.random;
     let mut machine = Machine::with_code(&[]);
     machine.map(DATA + DATA_PAGES * 0x1000 + 0x8000, WRITE);
+    // Neighbours are not always neighbours in physical memory.
+    for page in (DATA..DATA + DATA_PAGES * 0x1000).step_by(0x1000) {
+        if random.below(2) == 0 {
+            machine.map(page, WRITE);
+        }
+    }
     // Sometimes the code lies across a page's end.
     let shift = if random.below(2) == 0 { 0xfc0 - random.below(0x40) } else { 0 };
     machine.poke(CODE + shift, &generator.code);

@@ -134,8 +134,22 @@ impl Emitter {
             let parts = check.in_registers(self);
             let address = address(&mut self.hot, &parts, check.low);
             self.hot.load(RCX, check.tag);
-            self.hot.lea(RCX, sum(RCX, address, i32::from(size) - 1));
-            self.hot.pext(RCX, RCX, word(context::PAGE_MASK));
+            self.hot.lea(RCX, sum(RCX, address, 0));
+            match size {
+                1 => self.hot.pext(RCX, RCX, word(context::PAGE_MASK)),
+                // Aligned accesses do not cross; the others take the cold side.
+                2 | 4 | 8 => {
+                    let mask = context::ALIGNED_MASKS + size.trailing_zeros() as usize;
+                    self.hot.pext(RCX, RCX, word(mask));
+                }
+                _ => {
+                    // The first and the last byte. (The last alone would match if the first is in the page before.)
+                    self.hot.pext(check.addend, RCX, word(context::PAGE_MASK));
+                    self.hot.lea(RCX, based(RCX, i32::from(size) - 1));
+                    self.hot.pext(RCX, RCX, word(context::PAGE_MASK));
+                    self.hot.lea(RCX, sum(RCX, check.addend, 0));
+                }
+            }
             self.hot.jump_unless_rcx_zero(cold);
             return;
         }

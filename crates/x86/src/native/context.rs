@@ -35,6 +35,9 @@ pub const X87_ABSENT: usize = 26;
 pub const EXTRA_ACCESSES: usize = 27;
 /// How often a site may be refilled until Rust looks at it.
 pub const REFILLS: usize = 28;
+/// By the logarithm of a size up to 8: all bits of an address but the offset in its page, and those that are zero if it
+/// is a multiple of the size.
+pub const ALIGNED_MASKS: usize = 1000;
 /// Values of host registers that translated code borrowed, by number.
 pub const SPILL: usize = 32;
 /// The guest's flags CF, PF, AF, ZF, SF, DF and OF; other bits are not the guest's.
@@ -81,7 +84,7 @@ pub const SITE_ADDENDS: usize = SITE_TAGS + SITES;
 /// with any addend: the host faults.
 pub const NO_PAGE: u64 = 1 << 63;
 
-const _: () = assert!(BOUNCE + 8 + BOUNCE_BYTES / 8 <= SITE_TAGS);
+const _: () = assert!(BOUNCE + 8 + BOUNCE_BYTES / 8 <= ALIGNED_MASKS && ALIGNED_MASKS + 4 <= SITE_TAGS);
 const _: () = assert!(SITE_ADDENDS + SITES <= PROCESSOR_WORDS);
 
 /// The value of [`EXIT`] after a host fault.
@@ -114,6 +117,9 @@ pub fn initialise(block: &mut [u64]) {
     block[SIGN] = 1 << 63;
     block[PAGE_MASK] = !0xfff;
     block[OFFSET_MASK] = 0xfff;
+    for size in 0..4 {
+        block[ALIGNED_MASKS + size] = !0xfff | ((1 << size) - 1);
+    }
     block[JUMP_MASK] = JUMP_SLOTS as u64 - 1;
     block[HOST_MXCSR] = u64::from(machine::registers::MXCSR_INITIAL);
 }
