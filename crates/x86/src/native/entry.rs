@@ -265,7 +265,8 @@ pub fn exit_address() -> u64 {
 }
 
 /// Makes sure that this host processor and this process can run translated code: the instructions are there, and
-/// host faults reach the handler.
+/// host faults reach the handler. To be called after the process has installed its own signal handlers: it makes them
+/// use the alternate stack, for the stack pointer may be the guest's when a signal comes.
 ///
 /// # Errors
 /// `Unsupported` if the host's processor is not an x86-64-v3; the host's error if the handlers cannot be installed.
@@ -277,7 +278,9 @@ pub fn prepare() -> std::io::Result<()> {
         let message = "the processor lacks instructions of x86-64-v3 (AVX2, BMI2, FMA, ...)";
         return Err(std::io::Error::new(std::io::ErrorKind::Unsupported, message));
     }
-    fault::install()
+    fault::install()?;
+    fault::move_handlers_to_alternate_stack();
+    Ok(())
 }
 
 thread_local! {

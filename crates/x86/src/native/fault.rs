@@ -64,6 +64,25 @@ pub(super) fn install() -> std::io::Result<()> {
     result.as_ref().map(|_| ()).map_err(|error| std::io::Error::from_raw_os_error(*error))
 }
 
+/// Makes all handlers of this process run on the alternate stack: those that others installed might otherwise run on the
+/// guest's.
+pub(super) fn move_handlers_to_alternate_stack() {
+    const LAST_SIGNAL: i32 = 64;
+    for signal in 1..=LAST_SIGNAL {
+        // SAFETY: an all-zero sigaction is a valid value, and the call overwrites it.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        // SAFETY: asks only; `action` is valid for writing.
+        let known = unsafe { libc::sigaction(signal, std::ptr::null(), &mut action) } == 0;
+        let default = action.sa_sigaction == libc::SIG_DFL || action.sa_sigaction == libc::SIG_IGN;
+        if known && !default && action.sa_flags & libc::SA_ONSTACK == 0 {
+            action.sa_flags |= libc::SA_ONSTACK;
+            // SAFETY: the action that is installed already, on another stack, which every thread that runs guest code
+            // has (`begin`); on threads without one the flag has no effect, sigaction(2).
+            unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) };
+        }
+    }
+}
+
 /// Says that this thread is about to run translated code in `range` on the TLB block at `block`, which is left through
 /// `exit`.
 pub(super) fn begin(range: Range<u64>, block: *mut u64, exit: u64) {

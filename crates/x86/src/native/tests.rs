@@ -100,3 +100,19 @@ fn code_memory_that_is_full_says_so() {
     assert_eq!(memory.used(Area::Hot), 2);
     assert_eq!(memory.bytes(memory.range().start, 2), [1, 2]);
 }
+
+#[test]
+fn handlers_that_others_installed_run_on_the_alternate_stack() {
+    extern "C" fn nothing(_: i32) {}
+    // SAFETY: an all-zero sigaction is valid; the handler has the signature of one without SA_SIGINFO.
+    let flags = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = nothing as *const () as usize;
+        assert_eq!(libc::sigaction(libc::SIGUSR2, &action, std::ptr::null_mut()), 0);
+        prepare().unwrap();
+        assert_eq!(libc::sigaction(libc::SIGUSR2, std::ptr::null(), &mut action), 0);
+        assert_eq!(action.sa_sigaction, nothing as *const () as usize);
+        action.sa_flags
+    };
+    assert_ne!(flags & libc::SA_ONSTACK, 0);
+}
