@@ -6,6 +6,7 @@ use belljar::options::{Command, CommandLine};
 use belljar::{run, syscalls};
 use clap::Parser;
 use clap::error::ErrorKind;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process::exit;
 use system::outside::terminal;
 
@@ -14,6 +15,10 @@ fn main() {
         terminal::restore();
         eprintln!("belljar: {panic}");
         eprintln!("this is a bug in belljar {}, not in the program it ran", env!("CARGO_PKG_VERSION"));
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            eprintln!("{trace}");
+        }
         eprintln!("help: please report it with this message, the command line, and a program that shows it");
         exit(i32::from(Failure::OWN));
     }));

@@ -243,7 +243,13 @@ impl X86Processor {
                         Err(unresolved) => return (unresolved.into(), target),
                     }
                 }
-                Leave::Go(target) => target,
+                Leave::Go(target) => {
+                    // A guard did not hold, and the block that the jump cache has may be the one that said so: an
+                    // instruction across pages whose second page lost its slot to another page.
+                    let slot = (target as usize) & (JUMP_SLOTS - 1);
+                    space.tlb.block_mut()[JUMP_TAGS + slot] = (slot as u64 ^ 1).wrapping_neg();
+                    target
+                }
                 Leave::Indirect { point, moved } => {
                     let target = space.tlb.block()[context::RIP];
                     if !is_canonical(space, target) {
