@@ -22,7 +22,7 @@ pub const MAX_SLOTS: usize = 4096;
 /// Slots at first.
 pub const MIN_SLOTS: usize = 256;
 /// Slots of the table of executable pages.
-pub const EXECUTE_SLOTS: usize = 1024;
+pub const EXECUTE_SLOTS: usize = 4096;
 /// Entries in the processor's cache of indirect jump targets.
 pub const JUMP_SLOTS: usize = 1024;
 
@@ -48,7 +48,7 @@ pub const BLOCK_WORDS: usize = JUMP_TARGETS + JUMP_SLOTS;
 /// The slot of the table of executable pages for a page. Known when code is translated, so the hash costs nothing.
 pub fn execute_slot(address: u64) -> usize {
     let page = address >> 12;
-    (page ^ page >> 10 ^ page >> 20) as usize & (EXECUTE_SLOTS - 1)
+    (page ^ page >> 12 ^ page >> 24) as usize & (EXECUTE_SLOTS - 1)
 }
 
 /// The TLB of one address space.
