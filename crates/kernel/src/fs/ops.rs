@@ -300,13 +300,11 @@ pub(super) fn seek(call: &mut Call, file: Id<FileDescription>, offset: i64, when
             Err(Errno::ESPIPE.because("a pipe has no offset"))
         }
         FileObject::Terminal { .. } | FileObject::Master(_) => Err(Errno::ESPIPE.because("a terminal has no offset")),
-        FileObject::EventFd(_)
-        | FileObject::TimerFd(_)
-        | FileObject::Epoll(_)
-        | FileObject::Process(_)
-        | FileObject::SignalFd(_)
-        | FileObject::MessageQueue(_)
-        | FileObject::Socket(_) => Err(Errno::ESPIPE.because("the file has no offset")),
+        // `noop_llseek`: there are no places, and no error.
+        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::SignalFd(_) => Ok(0),
+        FileObject::Process(_) | FileObject::MessageQueue(_) | FileObject::Socket(_) => {
+            Err(Errno::ESPIPE.because("the file has no offset"))
+        }
     }
 }
 

@@ -76,9 +76,9 @@ pub fn read(call: &mut Call, id: Id<EventFd>, to: &mut UserBuffer) -> Result<Tra
 /// Adds 8 bytes' value to the counter.
 ///
 /// # Errors
-/// `EINVAL` if there are fewer or the value is 2^64 - 1, `EFAULT`.
+/// `EINVAL` if there are fewer, or (since Linux 6.5) more, or the value is 2^64 - 1; `EFAULT`.
 pub fn write(call: &mut Call, id: Id<EventFd>, from: &mut UserBuffer) -> Result<Transfer, Error> {
-    if from.remaining() < 8 {
+    if from.remaining() != 8 {
         return Err(Errno::EINVAL.because("an eventfd is written in 8 bytes"));
     }
     let mut bytes = [0; 8];

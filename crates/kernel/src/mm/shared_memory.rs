@@ -56,9 +56,9 @@ pub fn release(kernel: &mut Kernel, id: Id<SharedMemory>) {
     assert!(object.references > 0, "a reference is given back once");
     object.references -= 1;
     let references = object.references;
-    if references > 0 {
-        crate::ipc::sysv::shared_memory::detached(kernel, id, references == 1);
-    } else {
+    if references == 1 {
+        crate::ipc::sysv::shared_memory::left_alone(kernel, id);
+    } else if references == 0 {
         for frame in kernel.mm.shared.remove(id).pages.into_values() {
             kernel.memory.release(frame);
         }

@@ -75,6 +75,9 @@ fn remove_areas(kernel: &mut Kernel, space: Id<AddressSpace>, range: Range<u64>)
     let removed = kernel.spaces[space].areas.remove(range);
     for area in &removed {
         take_entries(kernel, space, area.backing, area.start..area.end, Copies::Go);
+        if let Backing::Shared { object, .. } = area.backing {
+            crate::ipc::sysv::shared_memory::detached(kernel, object);
+        }
     }
     !removed.is_empty()
 }

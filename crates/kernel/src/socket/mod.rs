@@ -141,6 +141,6 @@ impl Socket {
 
     /// Whether there is room to send: unix_writable() of Linux's net/unix/af_unix.c.
     fn is_writable(&self) -> bool {
-        self.sent * 4 <= self.options.send_buffer
+        !matches!(self.state, State::Listening { .. }) && self.sent * 4 <= self.options.send_buffer
     }
 }

@@ -17,8 +17,8 @@ use abi::socket::{
 };
 use abi::{Errno, Error};
 
-/// The largest part of a stream that becomes one message: `SKB_MAX_ALLOC + UNIX_SKB_FRAGS_SZ` of af_unix.c.
-const MAX_STREAM_PART: usize = 16064 + 32768;
+/// The largest part of a stream that becomes one message: `SKB_MAX_HEAD(0) + UNIX_SKB_FRAGS_SZ` of af_unix.c.
+const MAX_STREAM_PART: usize = 3776 + 32768;
 
 /// send(2), sendto(2), sendmsg(2), write(2): until all bytes have gone.
 #[derive(Clone, Debug)]
@@ -178,12 +178,15 @@ fn send_record(call: &mut Call, send: &mut Send) -> Result<Transfer, Error> {
         }
         (_, None) => associated_peer(call, send.socket)?,
     };
-    if call.kernel.sockets[send.socket].send_shut || call.kernel.sockets[peer].receive_shut {
-        return Err(Errno::EPIPE.because("the socket was shut down"));
-    }
     let socket = &call.kernel.sockets[send.socket];
+    if socket.send_shut {
+        return Err(Errno::EPIPE.because("the socket was shut down for sending"));
+    }
     if socket.sent >= socket.options.send_buffer {
         return Ok(Transfer::WouldBlock(WaitKey::SocketWritable(send.socket).into()));
+    }
+    if call.kernel.sockets[peer].receive_shut {
+        return Err(Errno::EPIPE.because("the receiver was shut down for receiving"));
     }
     if unix::is_crowded(call.kernel, peer, send.socket) {
         return Ok(Transfer::WouldBlock(WaitKey::SocketRoom(peer).into()));

@@ -7,12 +7,12 @@ use crate::entry::Call;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::user::UserPtr;
 use crate::wait::WaitKey;
-use abi::time::{CLOCK_MONOTONIC, TIMER_ABSTIME, Timespec, Timeval, Timezone};
+use abi::time::{CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID, TIMER_ABSTIME, Timespec, Timeval, Timezone};
 use abi::{Errno, Error};
 
 /// clock_gettime(2).
 pub fn clock_gettime(call: &mut Call, clock: i32, to: UserPtr<Timespec>) -> SysResult {
-    let clock = clocks::find(call, clock)?;
+    let clock = clocks::find_shown(call, clock)?;
     let shown = clocks::read(call.kernel, clock);
     call.write(to, &timespec(shown))?;
     Flow::OK
@@ -20,7 +20,7 @@ pub fn clock_gettime(call: &mut Call, clock: i32, to: UserPtr<Timespec>) -> SysR
 
 /// clock_getres(2).
 pub fn clock_getres(call: &mut Call, clock: i32, to: UserPtr<Timespec>) -> SysResult {
-    let clock = clocks::find(call, clock)?;
+    let clock = clocks::find_shown(call, clock)?;
     call.write_if_given(to, &timespec(clocks::resolution(clock)))?;
     Flow::OK
 }
@@ -110,17 +110,22 @@ pub fn clock_nanosleep(
             return Err(Errno::EOPNOTSUPP.because("CLOCK_MONOTONIC_RAW has no timers"));
         }
         ClockId::Fine(base) => base,
-        ClockId::Alarm(base) => {
-            adjust::check_may_wake_system(call)?;
-            base
-        }
+        ClockId::Alarm(_) => return Err(Errno::EOPNOTSUPP.because("the machine has no clock that could wake it")),
         ClockId::Coarse(_) => return Err(Errno::EOPNOTSUPP.because("coarse clocks have no timers")),
         ClockId::Thread(thread) if thread == call.thread => {
-            return Err(Errno::EINVAL.because("a sleeping thread's own processor time does not pass"));
+            return Err(match clock {
+                CLOCK_THREAD_CPUTIME_ID => Errno::EOPNOTSUPP.because("CLOCK_THREAD_CPUTIME_ID has no sleep"),
+                _ => Errno::EINVAL.because("a sleeping thread's own processor time does not pass"),
+            });
         }
-        ClockId::Process(_) | ClockId::Thread(_) => {
-            call.kernel.unsupported("sleeping on processor time");
-            return Err(Errno::EOPNOTSUPP.because("belljar does not sleep on processor time"));
+        clock @ (ClockId::Process(_) | ClockId::Thread(_)) => {
+            let time = call.read(request)?;
+            let time = nanoseconds(time)?;
+            let now = clocks::read(call.kernel, clock);
+            let is_absolute = flags & TIMER_ABSTIME != 0;
+            let at_ns = if is_absolute { time } else { now.saturating_add(time) };
+            let remaining = if is_absolute { UserPtr::new(0) } else { remaining };
+            return Ok(Sleep { until: Until::Processor { clock, at_ns, remaining } }.into());
         }
     };
     let time = call.read(request)?;

@@ -67,6 +67,17 @@ pub fn find(call: &Call, number: i32) -> Result<ClockId, Error> {
     }
 }
 
+/// Finds a clock that is to be shown. The clocks that could wake the machine need a chip that it does not have.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_shown(call: &Call, number: i32) -> Result<ClockId, Error> {
+    match find(call, number)? {
+        ClockId::Alarm(_) => Err(Errno::EINVAL.because("the machine has no clock that could wake it")),
+        clock => Ok(clock),
+    }
+}
+
 fn find_cpu_clock(call: &Call, number: i32) -> Result<ClockId, Error> {
     if number & 7 == CLOCK_OF_DESCRIPTOR || number & CPU_CLOCK_KINDS == CPU_CLOCK_KINDS {
         return Err(Errno::EINVAL.because("the clock number names a descriptor that is no clock"));
@@ -94,6 +105,9 @@ pub fn read(kernel: &Kernel, clock: ClockId) -> u64 {
     match clock {
         ClockId::Fine(base) | ClockId::Alarm(base) => now(kernel, base),
         ClockId::Coarse(base) => coarse(kernel, base),
+        // What is gone has no time left to wait for.
+        ClockId::Process(process) if kernel.processes.get(process).is_none() => u64::MAX,
+        ClockId::Thread(thread) if kernel.threads.get(thread).is_none() => u64::MAX,
         ClockId::Process(process) => {
             let used = usage::of_process(kernel, process);
             used.user_ns + used.system_ns

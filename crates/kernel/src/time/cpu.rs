@@ -59,9 +59,9 @@ impl CpuTimers {
         self.pending.iter().position(|pending| pending.clock == clock && pending.alarm == alarm)
     }
 
-    /// Forgets the timers on the clock of something that is gone.
+    /// Forgets the timers on the clock of something that is gone, but for those who sleep: they wake.
     pub fn forget(&mut self, clock: ClockId) {
-        self.pending.retain(|pending| pending.clock != clock);
+        self.pending.retain(|pending| pending.clock != clock || matches!(pending.alarm, CpuAlarm::Sleep(_)));
     }
 }
 

@@ -4,7 +4,6 @@
 //! A timer that has sent its signal waits until the signal is taken ([`signal_taken`]); a repeated one is then moved
 //! behind now, and the steps that took are its overrun: kernel/time/posix-timers.c.
 
-use super::adjust;
 use super::clocks::{self, Base, ClockId};
 use super::cpu::CpuAlarm;
 use super::interval::{Interval, Setting};
@@ -63,10 +62,7 @@ pub fn timer_create(call: &mut Call, clock: i32, event: UserPtr<SignalEvent>, to
         _ if clock_number == abi::time::CLOCK_MONOTONIC_RAW => {
             return Err(Errno::EOPNOTSUPP.because("CLOCK_MONOTONIC_RAW has no timers"));
         }
-        ClockId::Alarm(base) => {
-            adjust::check_may_wake_system(call)?;
-            ClockId::Fine(base)
-        }
+        ClockId::Alarm(_) => return Err(Errno::EOPNOTSUPP.because("the machine has no clock that could wake it")),
         clock => clock,
     };
     let event = if event.is_null() { None } else { Some(call.read(event)?) };

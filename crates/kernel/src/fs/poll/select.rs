@@ -3,7 +3,7 @@
 use super::{Timeout, readiness};
 use crate::entry::Call;
 use crate::fs::{Fd, FileDescription};
-use crate::signal::mask;
+use crate::signal::{self, mask};
 use crate::syscalls::operation::{Blocking, Interrupted, Step, SysResult};
 use crate::table::Id;
 use crate::user::UserPtr;
@@ -116,7 +116,8 @@ impl Blocking for Select {
                 keys.extend(readiness.keys.iter().copied());
             }
         }
-        if found == 0 && !self.timeout.has_passed(call) {
+        // A signal goes before the end of the time, as in core_sys_select() of Linux's fs/select.c.
+        if found == 0 && (!self.timeout.has_passed(call) || signal::has_deliverable(call)) {
             return Ok(Step::Block(Wait { keys, deadline: self.timeout.deadline }));
         }
         self.timeout.tell_remaining(call);

@@ -50,7 +50,8 @@ pub(crate) fn mq_open(
     };
     call.kernel.queues[id].descriptions += 1;
     let kept = flags & (O_ACCMODE | O_NONBLOCK);
-    let fd = call.open_object(FileObject::MessageQueue(id), kept | flags & O_CLOEXEC)?;
+    // Linux gives no choice: POSIX says that execve(2) closes queues.
+    let fd = call.open_object(FileObject::MessageQueue(id), kept | O_CLOEXEC)?;
     Ok(Flow::Done(fd.0 as u64))
 }
 

@@ -169,9 +169,8 @@ pub(crate) fn shmdt(call: &mut Call, address: u64) -> SysResult {
     Flow::OK
 }
 
-/// Memory that may be a segment's was unmapped somewhere: notes who and when, and removes a segment that was waiting for
-/// that. `is_last`: no address space maps it any more. Called by [`shared_memory::release`].
-pub(crate) fn detached(kernel: &mut Kernel, memory: Id<SharedMemory>, is_last: bool) {
+/// Memory that may be a segment's was unmapped somewhere: notes who and when.
+pub(crate) fn detached(kernel: &mut Kernel, memory: Id<SharedMemory>) {
     let Some(id) = kernel.system_v.by_memory.get(&memory).copied() else { return };
     let now = (kernel.clock.realtime_ns() / SECOND_NS) as i64;
     let current = kernel.scheduler.current().and_then(|thread| kernel.threads.get(thread));
@@ -179,7 +178,13 @@ pub(crate) fn detached(kernel: &mut Kernel, memory: Id<SharedMemory>, is_last: b
     let Ok(entry) = kernel.system_v.segments.get_mut(id) else { return };
     entry.object.detached = now;
     entry.object.last = pid;
-    if is_last && entry.permissions.mode & SHM_DEST != 0 {
+}
+
+/// One reference is left to memory that may be a segment's. If it is the segment's own and the segment was to be removed,
+/// it is.
+pub(crate) fn left_alone(kernel: &mut Kernel, memory: Id<SharedMemory>) {
+    let Some(id) = kernel.system_v.by_memory.get(&memory).copied() else { return };
+    if kernel.system_v.segments.get(id).is_ok_and(|entry| entry.permissions.mode & SHM_DEST != 0) {
         destroy(kernel, id);
     }
 }
