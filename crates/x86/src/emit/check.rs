@@ -111,13 +111,14 @@ impl Emitter {
         }
         self.free(check.scratch);
         self.return_rcx(plan, at);
-        self.note_access(plan, at);
         let operand = self.operand(&access, check.addend, cover);
         if !planned.high_byte {
+            self.note_access(plan, at);
             return operand;
         }
         // Without a REX prefix there are only eight registers.
         self.hot.lea(check.addend, operand);
+        self.note_access(plan, at);
         based(check.addend, 0)
     }
 

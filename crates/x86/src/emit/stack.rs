@@ -40,10 +40,11 @@ impl Emitter {
 
     pub(super) fn leave(&mut self, plan: &Plan, at: usize) {
         let operand = self.check(plan, at, 0);
-        // The operand may be relative to rbp, so rsp is set first; it is not part of the operand.
+        // Nothing is changed before the access, and rbp is needed for rsp.
+        let value = self.scratch(plan, at, ANY);
+        self.hot.load(value, operand);
         self.hot.lea(RSP, based(RBP, 8));
-        self.note_access(plan, at);
-        self.hot.load(RBP, operand);
+        self.hot.copy(RBP, value);
     }
 
     /// Stores a return address.

@@ -136,8 +136,8 @@ impl Arena {
     }
 
     /// The instructions that run, one by one.
-    fn trace(&mut self, stepper: &mut Stepper) -> String {
-        let mut text = String::new();
+    pub fn trace(&mut self, stepper: &mut Stepper) -> String {
+        let mut text = format!("  {:x?} {:x}\n", self.registers.general, self.registers.rflags);
         self.machine.poke(CODE, &self.code);
         self.machine.poke(DATA, &self.data);
         self.machine.registers = self.registers.clone();

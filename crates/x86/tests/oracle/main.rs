@@ -160,11 +160,15 @@ fn random_bytes_do_the_same_stepped_and_translated() {
     let mut stepper = Stepper::new(1).unwrap();
     let mut processor = X86Processor::new().unwrap();
     let mut arena = hostile::Arena::new();
+    let trace = std::env::var_os("BELLJAR_TRACE").is_some();
     let mut failures = Vec::new();
     for number in 0..rounds {
         let mut random = Random::new(seed ^ number << 32 ^ 0x5555);
         arena.randomise(&codes, &mut random);
         let slices: Vec<u64> = (0..4).map(|_| random.below(20)).chain([400]).collect();
+        if trace {
+            eprintln!("bytes {number}, slices {slices:?}\n{}", arena.trace(&mut stepper));
+        }
         if let Err(report) = arena.compare(&mut stepper, &mut processor, &slices) {
             failures.push(format!("bytes {number}: {report}"));
             if failures.len() == 3 {
