@@ -565,3 +565,51 @@ fn what_is_reserved_for_hints_does_nothing_and_touches_no_memory() {
         }
     }
 }
+
+#[test]
+fn instructions_across_pages_that_share_a_slot_run_in_turn() {
+    let slot = machine::tlb::execute_slot;
+    let first = 0x1000_0000_u64;
+    // Pairs of pages; the first pages share a slot with each other, and one of them with its own second page if there is
+    // such a pair.
+    let mut places: Vec<u64> = (1..0x40000)
+        .map(|page| first + (page << 12))
+        .filter(|page| slot(*page) == slot(first) || slot(page + 0x1000) == slot(first))
+        .step_by(3)
+        .take(5)
+        .collect();
+    places.insert(0, first);
+    for (name, make) in processors() {
+        let mut machine = Machine::new();
+        let mut processor = make();
+        for (index, place) in places.iter().enumerate() {
+            for page in [*place, place + 0x1000] {
+                if !machine.table.entry(&machine.memory, page).is_present() {
+                    machine.map(page, EXECUTE);
+                }
+            }
+            // mov eax,index + 1 ; add edx,eax ; dec ecx ; jne next ; int3
+            let next = places[(index + 1) % places.len()] + 0xffe;
+            let jump = place + 0xffe + 9;
+            let distance = (next as i64 - (jump as i64 + 6)) as i32;
+            let mut code = vec![0xb8, index as u8 + 1, 0, 0, 0, 0x01, 0xc2, 0xff, 0xc9, 0x0f, 0x85];
+            code.extend(distance.to_le_bytes());
+            code.push(0xcc);
+            machine.poke(place + 0xffe, &code);
+        }
+        machine.registers.rip = first + 0xffe;
+        machine.registers.set(Gpr::Rcx, 60);
+        finish(&name, &mut machine, &mut *processor);
+        assert_eq!(machine.registers.get(Gpr::Rdx), 10 * (1..=6).sum::<u64>(), "{name}");
+        // The second page of one of them is exchanged in between.
+        let frame = machine.map(places[2] + 0x1000, EXECUTE);
+        let bytes = machine.peek(places[1] + 0x1000, 32);
+        machine.memory.bytes_mut(frame)[..32].copy_from_slice(&bytes);
+        machine.registers.rip = places[2] + 0xffe;
+        machine.registers.set(Gpr::Rcx, 1);
+        machine.registers.set(Gpr::Rdx, 0);
+        finish(&name, &mut machine, &mut *processor);
+        assert_eq!(machine.registers.get(Gpr::Rdx), 3, "{name}");
+        assert_eq!(machine.registers.rip, places[2] + 0xffe + 15, "{name}");
+    }
+}
