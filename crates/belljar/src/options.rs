@@ -18,7 +18,7 @@ pub struct CommandLine {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Run a program with everything it starts; the exit status is the program's
-    Run(RunOptions),
+    Run(Box<RunOptions>),
     /// Show which system calls are supported, and how far
     Syscalls {
         /// As the page docs/syscalls.md

@@ -128,7 +128,7 @@ fn every_row_of_the_table_names_its_manual_and_an_existing_test() {
             wrong.push(format!("{} is not the name of call {}", row.name, row.number));
         }
         let section = row.manual.split_once('(').map(|(_, section)| section);
-        if !section.is_some_and(|section| section.trim_end_matches(')').parse::<u8>().is_ok()) {
+        if section.is_none_or(|section| section.trim_end_matches(')').parse::<u8>().is_err()) {
             wrong.push(format!("{}: `{}` is not a man page", row.name, row.manual));
         }
         if row.support == Support::Partial("") {

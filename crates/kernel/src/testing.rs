@@ -6,7 +6,7 @@ use crate::ports::{Chooser, HostEntry, HostMetadata, Input, Outside, Stream, Str
 use crate::process::{Thread, boot};
 use crate::table::Id;
 use abi::Errno;
-use abi::stat::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
+use abi::stat::{S_IFDIR, S_IFMT, S_IFREG};
 use machine::{PagingScheme, PhysicalMemory};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -59,11 +59,6 @@ impl FakeHost {
     /// Adds a regular file.
     pub(crate) fn add_file(&mut self, path: &str, contents: &[u8]) -> u64 {
         self.add(path, S_IFREG | 0o644, contents)
-    }
-
-    /// Adds a symbolic link.
-    pub(crate) fn add_link(&mut self, path: &str, target: &str) -> u64 {
-        self.add(path, S_IFLNK | 0o777, target.as_bytes())
     }
 
     /// Gives a file another name.

@@ -27,7 +27,7 @@ impl Generator {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_word(&mut self) -> u64 {
         let state = &mut self.state;
         let result = state[1].wrapping_mul(5).rotate_left(7).wrapping_mul(9);
         let shifted = state[1] << 17;
@@ -42,13 +42,13 @@ impl Generator {
 
     /// A number below `bound`, which is not 0. (By multiplication; the bias is below `bound` / 2^64.)
     pub fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+        ((u128::from(self.next_word()) * u128::from(bound)) >> 64) as u64
     }
 
     /// Fills `bytes`.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+            chunk.copy_from_slice(&self.next_word().to_le_bytes()[..chunk.len()]);
         }
     }
 }
@@ -102,7 +102,7 @@ mod tests {
     fn the_generator_is_xoshiro256_starstar() {
         // Computed by hand from the authors' C for the state 1, 2, 3, 4.
         let mut generator = Generator { state: [1, 2, 3, 4] };
-        assert_eq!([(); 3].map(|()| generator.next()), [11_520, 0, 1_509_978_240]);
+        assert_eq!([(); 3].map(|()| generator.next_word()), [11_520, 0, 1_509_978_240]);
     }
 
     #[test]

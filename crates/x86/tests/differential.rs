@@ -337,7 +337,7 @@ fn program(seed: u64) -> Machine {
     for register in POINTERS {
         let page = random.below(DATA_PAGES) << 12;
         let offset = if random.below(3) == 0 { 0xfc0 + random.below(0x40) } else { random.below(0x1000) };
-        machine.registers.general[usize::from(register)] = DATA + page + offset & !(random.below(2) * 15);
+        machine.registers.general[usize::from(register)] = (DATA + page + offset) & !(random.below(2) * 15);
     }
     machine.registers.general[usize::from(INDEX)] = random.below(16);
     machine.registers.set(Gpr::Rcx, random.below(64));

@@ -12,11 +12,11 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Where programs are looked for, natively and in the jar.
-pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What a program left behind.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     /// Exit status, or 128 and the signal's number.
@@ -39,21 +39,21 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 /// A directory of its own that goes away with the value.
-pub struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub fn new(name: &str) -> Scratch {
+    pub(crate) fn new(name: &str) -> Scratch {
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         _ = std::fs::remove_dir_all(&place);
         std::fs::create_dir_all(&place).expect("a scratch directory");
         Scratch(place)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.join(name);
         std::fs::create_dir_all(path.parent().expect("inside the scratch directory")).expect("its directory");
         std::fs::write(&path, contents).expect("a scratch file");
@@ -61,7 +61,7 @@ impl Scratch {
     }
 
     /// A file that may be executed.
-    pub fn write_program(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write_program(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
         let path = self.write(name, contents);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("permissions");
@@ -76,14 +76,14 @@ impl Drop for Scratch {
 }
 
 /// The command under test with options, ready for `-- PROGRAM`.
-pub fn jar(options: &[&str]) -> Command {
+pub(crate) fn jar(options: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_belljar"));
     command.arg("run").args(options).arg("--");
     command
 }
 
 /// Gives a command the environment of all comparisons: fixed, and the same natively and in the jar.
-pub fn plain_environment<'a>(command: &'a mut Command, directory: &Path) -> &'a mut Command {
+pub(crate) fn plain_environment<'a>(command: &'a mut Command, directory: &Path) -> &'a mut Command {
     command
         .env_clear()
         .env("PATH", PATH)
@@ -97,7 +97,7 @@ pub fn plain_environment<'a>(command: &'a mut Command, directory: &Path) -> &'a 
 }
 
 /// Runs a command to its end with `input` as its standard input.
-pub fn finish(command: &mut Command, input: &[u8]) -> Outcome {
+pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Outcome {
     let shown = format!("{command:?}");
     let mut child = command
         .stdin(Stdio::piped())
@@ -143,7 +143,7 @@ fn number(status: ExitStatus) -> i32 {
 }
 
 /// Runs `arguments` in the jar and then natively, in `directory`, and demands the same outcome.
-pub fn same(directory: &Path, options: &[&str], arguments: &[&str], input: &[u8]) -> Outcome {
+pub(crate) fn same(directory: &Path, options: &[&str], arguments: &[&str], input: &[u8]) -> Outcome {
     let before = listing(directory);
     let mut command = jar(options);
     command.args(arguments);
@@ -157,7 +157,7 @@ pub fn same(directory: &Path, options: &[&str], arguments: &[&str], input: &[u8]
 }
 
 /// Every file under a directory with its size, mode and time of change.
-pub fn listing(directory: &Path) -> String {
+pub(crate) fn listing(directory: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
     let mut entries: Vec<_> =
         std::fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
@@ -175,7 +175,7 @@ pub fn listing(directory: &Path) -> String {
 }
 
 /// Whether all programs are there. If not, says so loudly, and fails where everything has to be installed (`CI=true`).
-pub fn has(programs: &[&str]) -> bool {
+pub(crate) fn has(programs: &[&str]) -> bool {
     let missing: Vec<&&str> = programs
         .iter()
         .filter(|program| !std::env::split_paths(PATH).any(|place| place.join(program).is_file()))
@@ -191,6 +191,6 @@ pub fn has(programs: &[&str]) -> bool {
 }
 
 /// The project's directory.
-pub fn project() -> PathBuf {
+pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the project's directory")
 }

@@ -61,8 +61,8 @@ pub(crate) fn zero(call: &mut Call, inode: Id<Inode>, start: u64, end: u64) -> R
             at = page_cache::next_present(call.kernel, inode, index).map_or(end, |next| next * PAGE);
             continue;
         }
-        let is_whole =
-            at % PAGE == 0 && (part_end % PAGE == 0 || part_end == end && end == call.kernel.vfs.inodes[inode].size());
+        let is_whole = at.is_multiple_of(PAGE)
+            && (part_end % PAGE == 0 || part_end == end && end == call.kernel.vfs.inodes[inode].size());
         if is_whole && page_cache::make_hole(call.kernel, inode, index) {
             at = part_end;
             continue;

@@ -13,7 +13,7 @@ impl Place {
     pub const ROOT: Place = Place { row: 0, depth: 0 };
 
     /// The row whose path this is; `None` for a directory on the way to others.
-    pub fn row<'a, T>(self, rows: &'a [Row<T>]) -> Option<&'a Row<T>> {
+    pub fn row<T>(self, rows: &[Row<T>]) -> Option<&Row<T>> {
         let row = &rows[usize::from(self.row)];
         (row.names().count() == usize::from(self.depth)).then_some(row)
     }
@@ -35,7 +35,7 @@ impl Place {
 
     /// A number of its own among all places of the list, from 1 on.
     pub fn number(self) -> u64 {
-        u64::from(self.row) << 4 | u64::from(self.depth.min(14)) + 1
+        (u64::from(self.row) << 4) | (u64::from(self.depth.min(14)) + 1)
     }
 
     fn children<T>(self, rows: &[Row<T>]) -> impl Iterator<Item = (&'static str, Place)> + '_ {
@@ -99,7 +99,7 @@ mod tests {
 
     tree! {
         /// For the test.
-        pub enum Sample: SAMPLE {
+        pub(super) enum Sample: SAMPLE {
             Alpha = "alpha" 0o444;
             Host = "kernel/hostname" 0o644;
             Empty = "kernel/empty/" 0o755;

@@ -27,10 +27,8 @@ fn walk(call: &mut Call, head: u64) {
         }
         let next = call.read::<u64>(UserPtr::new(entry & !1));
         // The entry that was being added or removed is looked at once, after the others.
-        if entry & !1 != list.pending & !1 {
-            if bury(call, futex(entry), entry & 1 != 0, false).is_err() {
-                return;
-            }
+        if entry & !1 != list.pending & !1 && bury(call, futex(entry), entry & 1 != 0, false).is_err() {
+            return;
         }
         match next {
             Ok(next) => entry = next,

@@ -151,7 +151,8 @@ impl Pipe {
     /// Appends the parts of one chunk, as [`Pipe::next_chunk`] allowed.
     fn append(&mut self, parts: &[&[u8]], first: bool, mode: WriteMode) {
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        let merge = first && mode == WriteMode::Stream && length % SLOT_SIZE > 0 && length <= self.room_in_last();
+        let merge =
+            first && mode == WriteMode::Stream && !length.is_multiple_of(SLOT_SIZE) && length <= self.room_in_last();
         if !merge {
             assert!(!self.is_full(), "the writer has asked for a free slot");
             let page = self.spare.pop().unwrap_or_else(|| Box::new([0; SLOT_SIZE]));

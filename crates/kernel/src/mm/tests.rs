@@ -425,6 +425,7 @@ fn random_operations_agree_with_a_byte_for_each_page() {
 /// --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
+#[allow(clippy::disallowed_types, reason = "a measurement takes the host's time")]
 fn mm_speed() {
     let mut bench = Bench::new(1 << 16, &[]);
     let call = &mut bench.call();

@@ -10,7 +10,7 @@ use abi::process::{
 };
 
 /// arch_prctl(2).
-pub fn arch_prctl(call: &mut Call, code: i32, address: u64) -> SysResult {
+pub(crate) fn arch_prctl(call: &mut Call, code: i32, address: u64) -> SysResult {
     let end = call.kernel.configuration.paging.user_end();
     let registers = &mut call.current().registers;
     match code {

@@ -166,7 +166,7 @@ pub fn sched_setaffinity(call: &mut Call, tid: i32, size: u32, mask: u64) -> Sys
 
 /// sched_getaffinity(2).
 pub fn sched_getaffinity(call: &mut Call, tid: i32, size: u32, mask: u64) -> SysResult {
-    if u64::from(size) * 8 < u64::from(call.kernel.configuration.cpus) || size % 8 != 0 {
+    if u64::from(size) * 8 < u64::from(call.kernel.configuration.cpus) || !size.is_multiple_of(8) {
         return Err(Errno::EINVAL.because("the set is too small, or no multiple of 8 bytes"));
     }
     let thread = meant(call, tid)?;

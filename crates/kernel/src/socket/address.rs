@@ -36,7 +36,7 @@ impl Name {
 }
 
 /// The C form of no name: the family.
-pub fn unnamed() -> Vec<u8> {
+pub(super) fn unnamed() -> Vec<u8> {
     AF_UNIX.to_le_bytes().to_vec()
 }
 
@@ -68,7 +68,7 @@ pub enum Address {
 ///
 /// # Errors
 /// `EINVAL` for an impossible length, `EFAULT`.
-pub fn read(call: &mut Call, from: UserPtr<u8>, length: i32) -> Result<Address, Error> {
+pub(super) fn read(call: &mut Call, from: UserPtr<u8>, length: i32) -> Result<Address, Error> {
     let length = usize::try_from(length).ok().filter(|length| *length <= MAX_NAME_SIZE);
     let Some(length) = length else {
         return Err(Errno::EINVAL.because("the address's length is impossible"));
@@ -100,7 +100,7 @@ pub fn read(call: &mut Call, from: UserPtr<u8>, length: i32) -> Result<Address, 
 ///
 /// # Errors
 /// `EINVAL` if the room is negative, `EFAULT`.
-pub fn write(call: &mut Call, name: &[u8], to: UserPtr<u8>, length: UserPtr<i32>) -> Result<(), Error> {
+pub(super) fn write(call: &mut Call, name: &[u8], to: UserPtr<u8>, length: UserPtr<i32>) -> Result<(), Error> {
     let room = call.read(length)?;
     let Ok(room) = usize::try_from(room) else {
         return Err(Errno::EINVAL.because("`addrlen` is negative"));

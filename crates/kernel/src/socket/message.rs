@@ -56,7 +56,7 @@ impl Message {
 /// What messages weigh in a send buffer: the `truesize` of Linux's socket buffers, so that as much fits as there.
 /// net/core/skbuff.c: the bytes up to 3,776 and the shared info of 320 lie in a slab object, the rest in pages; the
 /// head takes 256.
-pub fn weight(length: usize) -> usize {
+pub(super) fn weight(length: usize) -> usize {
     const HEAD: usize = 256;
     const SHARED_INFO: usize = 320;
     const LINEAR_MAX: usize = 4096 - SHARED_INFO;
@@ -70,57 +70,57 @@ pub fn weight(length: usize) -> usize {
 /// # Invariants
 /// - `bytes` is the sum of what remains of them.
 #[derive(Clone, Debug, Default)]
-pub struct Queue {
+pub(super) struct Queue {
     messages: VecDeque<Message>,
     bytes: usize,
 }
 
 impl Queue {
     /// Bytes in it.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Messages in it.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.messages.len()
     }
 
     /// Whether there is no message.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
 
     /// The oldest message.
-    pub fn front(&self) -> Option<&Message> {
+    pub(super) fn front(&self) -> Option<&Message> {
         self.messages.front()
     }
 
     /// The `index`-th oldest message.
-    pub fn get(&self, index: usize) -> Option<&Message> {
+    pub(super) fn get(&self, index: usize) -> Option<&Message> {
         self.messages.get(index)
     }
 
     /// The oldest message's open files, taken out of it.
-    pub fn take_rights(&mut self) -> Rights {
+    pub(super) fn take_rights(&mut self) -> Rights {
         self.messages.front_mut().map(|message| std::mem::take(&mut message.rights)).unwrap_or_default()
     }
 
     /// Adds a message.
-    pub fn push(&mut self, message: Message) {
+    pub(super) fn push(&mut self, message: Message) {
         self.bytes += message.remaining().len();
         self.messages.push_back(message);
     }
 
     /// Takes the oldest message out.
-    pub fn pop(&mut self) -> Option<Message> {
+    pub(super) fn pop(&mut self) -> Option<Message> {
         let message = self.messages.pop_front()?;
         self.bytes -= message.remaining().len();
         Some(message)
     }
 
     /// Takes bytes off the oldest message; it leaves the queue, and is given back, when none remain.
-    pub fn consume(&mut self, length: usize) -> Option<Message> {
+    pub(super) fn consume(&mut self, length: usize) -> Option<Message> {
         let message = self.messages.front_mut().expect("what is consumed was there");
         assert!(length <= message.remaining().len(), "a message is received once");
         message.start += length;

@@ -51,10 +51,10 @@ pub fn cpu_expired(kernel: &mut Kernel, chooser: &mut dyn Chooser, clock: ClockI
         CpuAlarm::Virtual => (SIGVTALRM, owner.timers.virtual_interval_ns),
         _ => (SIGPROF, owner.timers.profiling_interval_ns),
     };
-    if interval > 0 {
-        let now = clocks::read(kernel, clock);
-        let steps = (now - at_ns) / interval + 1;
-        kernel.cpu_timers.start(clock, at_ns.saturating_add(steps.saturating_mul(interval)), alarm);
+    let late_ns = clocks::read(kernel, clock) - at_ns;
+    if let Some(missed) = late_ns.checked_div(interval) {
+        let next_ns = at_ns.saturating_add((missed + 1).saturating_mul(interval));
+        kernel.cpu_timers.start(clock, next_ns, alarm);
     }
     signal::send(kernel, chooser, Target::Process(process), SigInfo::kernel(signal));
 }

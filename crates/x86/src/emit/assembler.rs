@@ -299,7 +299,7 @@ mod tests {
         assembler.restart(0x1000);
         write(&mut assembler);
         let mut decoder = Decoder::with_ip(64, &assembler.bytes, 0x1000, DecoderOptions::NONE);
-        let text: Vec<String> = (&mut decoder).iter().map(|instruction| instruction.to_string()).collect();
+        let text: Vec<String> = decoder.iter().map(|instruction| instruction.to_string()).collect();
         text.join("; ")
     }
 

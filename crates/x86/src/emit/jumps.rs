@@ -77,7 +77,7 @@ impl Emitter {
         let instruction = plan.instructions[at].instruction;
         let expected = plan.instructions[at].expected;
         // Taken is what is not expected.
-        let condition = instruction.condition_code() as u8 - 1 ^ u8::from(expected);
+        let condition = (instruction.condition_code() as u8 - 1) ^ u8::from(expected);
         let target = if expected { instruction.next_ip() } else { instruction.near_branch_target() };
         let last = at + 1 == plan.instructions.len();
         if last && plan.end == End::Left {

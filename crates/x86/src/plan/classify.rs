@@ -168,7 +168,7 @@ impl Classifier {
             OpAccess::Read => false,
             OpAccess::Write | OpAccess::ReadWrite => true,
             // A conditional load is a load to the page table; masked and conditional stores are not understood here.
-            OpAccess::CondRead if mnemonic.is_conditional_move() => false,
+            OpAccess::CondRead if is_conditional_move(mnemonic) => false,
             OpAccess::ReadCondWrite if is_compare_exchange(mnemonic) => true,
             _ => return None,
         };
@@ -373,36 +373,30 @@ fn is_plain_integer(mnemonic: Mnemonic) -> bool {
             | Xadd
             | Xchg
             | Xor
-    ) || mnemonic.is_conditional_move()
+    ) || is_conditional_move(mnemonic)
 }
 
-trait ConditionalMove {
-    fn is_conditional_move(self) -> bool;
-}
-
-impl ConditionalMove for Mnemonic {
-    fn is_conditional_move(self) -> bool {
-        use Mnemonic::*;
-        matches!(
-            self,
-            Cmova
-                | Cmovae
-                | Cmovb
-                | Cmovbe
-                | Cmove
-                | Cmovg
-                | Cmovge
-                | Cmovl
-                | Cmovle
-                | Cmovne
-                | Cmovno
-                | Cmovnp
-                | Cmovns
-                | Cmovo
-                | Cmovp
-                | Cmovs
-        )
-    }
+fn is_conditional_move(mnemonic: Mnemonic) -> bool {
+    use Mnemonic::*;
+    matches!(
+        mnemonic,
+        Cmova
+            | Cmovae
+            | Cmovb
+            | Cmovbe
+            | Cmove
+            | Cmovg
+            | Cmovge
+            | Cmovl
+            | Cmovle
+            | Cmovne
+            | Cmovno
+            | Cmovnp
+            | Cmovns
+            | Cmovo
+            | Cmovp
+            | Cmovs
+    )
 }
 
 fn is_compare_exchange(mnemonic: Mnemonic) -> bool {

@@ -46,7 +46,7 @@ impl Guest {
             instructions: 0,
             output: Vec::new(),
             slice: 100_000,
-            lazy: vec![STACK_TOP - STACK_BYTES..STACK_TOP],
+            lazy: Vec::from([STACK_TOP - STACK_BYTES..STACK_TOP]),
             next_map: 0x2000_0000_0000,
             heap_end: HEAP,
         };
@@ -85,7 +85,7 @@ impl Guest {
             self.write(top, argument.as_bytes());
             pointers.push(top);
         }
-        let random = top - 32 & !15;
+        let random = (top - 32) & !15;
         let mut words = vec![pointers.len() as u64];
         words.extend(pointers);
         words.extend([0, 0]); // no environment

@@ -245,7 +245,7 @@ pub(crate) const PAGEMAP_WORD: u64 = 8;
 /// # Errors
 /// `EINVAL` if it is not aligned.
 pub(crate) fn pagemap(call: &Call, process: Id<Process>, offset: u64, length: u64) -> Result<Vec<u8>, Error> {
-    if offset % PAGEMAP_WORD != 0 || length % PAGEMAP_WORD != 0 {
+    if !offset.is_multiple_of(PAGEMAP_WORD) || !length.is_multiple_of(PAGEMAP_WORD) {
         return Err(Errno::EINVAL.because("pagemap is read in words of 8 bytes"));
     }
     let Some(space) = space(call.kernel, process) else { return Ok(Vec::new()) };

@@ -83,7 +83,7 @@ impl SemaphoreSet {
                 let known = adjustments.iter().rev().find(|(of, _)| *of == number).map(|(_, change)| *change);
                 let known = known.unwrap_or_else(|| undo.get(usize::from(number)).copied().unwrap_or(0));
                 let change = i32::from(known) - i32::from(operation.change);
-                if change < -SEMAPHORE_MAXIMUM - 1 || change > SEMAPHORE_MAXIMUM {
+                if !(-SEMAPHORE_MAXIMUM - 1..=SEMAPHORE_MAXIMUM).contains(&change) {
                     return Err(Errno::ERANGE.because("the adjustment at exit would leave its range"));
                 }
                 adjustments.push((number, change as i16));
