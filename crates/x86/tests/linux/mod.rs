@@ -46,7 +46,7 @@ impl Guest {
             instructions: 0,
             output: Vec::new(),
             slice: 100_000,
-            lazy: Vec::from([STACK_TOP - STACK_BYTES..STACK_TOP]),
+            lazy: std::iter::once(STACK_TOP - STACK_BYTES..STACK_TOP).collect(),
             next_map: 0x2000_0000_0000,
             heap_end: HEAP,
         };
