@@ -125,5 +125,7 @@ pub fn setsid(call: &mut Call) -> SysResult {
     call.kernel.pids.leave(own, group, session);
     let process = call.process();
     (process.group, process.session) = (pid, pid);
+    // A new session has no terminal yet.
+    process.terminal = None;
     Ok(Flow::Done(pid as u64))
 }
