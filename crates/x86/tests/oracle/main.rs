@@ -13,6 +13,7 @@ mod document;
 mod encodings;
 mod generate;
 mod hostile;
+mod places;
 mod random;
 mod world;
 
@@ -21,12 +22,19 @@ use compare::{Executor, Failure};
 use iced_x86::Code;
 use machine::Processor;
 use random::Random;
+use std::io::Write;
 use world::World;
 use x86::step::Stepper;
 use x86::{Options, X86Processor};
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+}
+
+/// Prints also what a successful test has to say: from the seed a run can be repeated.
+fn say(text: &str) {
+    let mut out = std::io::stderr();
+    writeln!(out, "{text}").unwrap();
 }
 
 /// Encodings to compare.
@@ -52,7 +60,7 @@ fn instructions_translated_agree_with_the_host() {
 /// Compares a number of instances of each encoding.
 fn instructions_agree(mut executor: Executor) {
     let (seed, rounds) = (number("BELLJAR_SEED", 1), number("BELLJAR_ROUNDS", 30));
-    println!("seed {seed}, {rounds} instances of each encoding");
+    say(&format!("seed {seed}, {rounds} instances of each encoding"));
     let trace = std::env::var_os("BELLJAR_TRACE").is_some();
     let mut failures = Vec::new();
     let mut missing = Vec::new();
@@ -131,14 +139,14 @@ fn blocks_agree(seed: u64, blocks: u64, processor: &mut impl Processor) {
 #[test]
 fn blocks_stepped_agree_with_the_host() {
     let (seed, rounds) = (number("BELLJAR_SEED", 1), number("BELLJAR_BLOCKS", 1000));
-    println!("seed {seed}");
+    say(&format!("seed {seed}, {rounds} programs"));
     blocks_agree(seed, rounds, &mut Stepper::new(1).unwrap());
 }
 
 #[test]
 fn blocks_translated_agree_with_the_host() {
     let (seed, rounds) = (number("BELLJAR_SEED", 1), number("BELLJAR_BLOCKS", 1000));
-    println!("seed {seed}");
+    say(&format!("seed {seed}, {rounds} programs"));
     let default = Options::default();
     for options in [
         default,
@@ -155,7 +163,7 @@ fn blocks_translated_agree_with_the_host() {
 #[test]
 fn random_bytes_do_the_same_stepped_and_translated() {
     let (seed, rounds) = (number("BELLJAR_SEED", 1), number("BELLJAR_BLOCKS", 1000));
-    println!("seed {seed}");
+    say(&format!("seed {seed}, {rounds} programs"));
     let codes: Vec<Code> = compared().into_iter().filter(|code| random_bytes_may_hold(*code)).collect();
     let mut stepper = Stepper::new(1).unwrap();
     let mut processor = X86Processor::new().unwrap();
@@ -188,7 +196,7 @@ fn random_bytes_may_hold(code: Code) -> bool {
 /// Says which encodings the host's processor lacks. Where it counts, that is a failure.
 fn report_missing(missing: &[Code]) {
     for code in missing {
-        eprintln!("NOT COMPARED, the host's processor lacks it: {}", code.op_code().instruction_string());
+        say(&format!("NOT COMPARED, the host's processor lacks it: {}", code.op_code().instruction_string()));
     }
     if std::env::var("CI").is_ok_and(|value| value == "true") {
         assert!(missing.is_empty(), "{} encodings could not be compared on this host", missing.len());
