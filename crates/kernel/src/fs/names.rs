@@ -2,16 +2,17 @@
 //!
 //! Paths are resolved by the caller; here permissions are checked and nodes moved. The host is never asked to change.
 
-use super::inode::{DirectoryEntry, InodeKind};
+use super::inode::{DirectoryEntry, Inode, InodeKind};
 use super::mount::FileSystem;
 use super::node::Node;
 use super::open::{check_new_name, touch_directory};
 use super::overlay;
 use super::path::{Found, Last};
-use super::permission::{EXECUTE, WRITE};
+use super::permission::{EXECUTE, READ, WRITE};
 use crate::entry::Call;
 use crate::table::Id;
 use abi::fcntl::{RENAME_EXCHANGE, RENAME_NOREPLACE};
+use abi::stat::{S_ISGID, S_ISUID, S_IXGRP};
 use abi::{Errno, Error};
 
 /// Most names of a file, as on ext4.
@@ -79,6 +80,7 @@ pub(super) fn link(call: &mut Call, node: Id<Node>, new: &Found) -> Result<(), E
     if inode.links == 0 && !inode.may_be_linked {
         return Err(Errno::ENOENT.because("the file was removed, or must not get a name"));
     }
+    check_linkable(call, inode)?;
     if inode.links >= MAX_LINKS {
         return Err(Errno::EMLINK.because("the file has 65,000 names"));
     }
@@ -89,6 +91,18 @@ pub(super) fn link(call: &mut Call, node: Id<Node>, new: &Found) -> Result<(), E
     touch(call, name);
     touch_directory(call, new.directory);
     Ok(())
+}
+
+/// proc(5) `/proc/sys/fs/protected_hardlinks`, which is 1 here: who does not own a file may give names only to regular
+/// files that he may read and write, and that run with nobody else's privileges.
+fn check_linkable(call: &Call, inode: &Inode) -> Result<(), Error> {
+    let subject = call.subject();
+    let runs_as_other = inode.mode & S_ISUID != 0 || inode.mode & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP;
+    let is_harmless = inode.is_regular() && !runs_as_other && subject.check(inode, READ | WRITE).is_ok();
+    if subject.owns(inode) || is_harmless {
+        return Ok(());
+    }
+    Err(Errno::EPERM.because("the file is somebody else's, `/proc/sys/fs/protected_hardlinks`"))
 }
 
 /// Checks that a path ended at a name that can be made: its last part is a name, and no file has it.

@@ -2,7 +2,9 @@
 
 use crate::entry::Call;
 use crate::fs::locks::{self, Mode, Owner, RecordLock, TakeLock, TakeWhole};
-use crate::fs::{Fd, FdEntry, FileDescription, FileObject, file, ops};
+use crate::fs::{Fd, FdEntry, FileDescription, FileObject, Inode, file, ops};
+use crate::kernel::Kernel;
+use crate::mm::Backing;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::user::UserPtr;
@@ -208,11 +210,12 @@ fn pipe_size(call: &mut Call, file: Id<FileDescription>, command: u32, argument:
 fn seals(call: &mut Call, file: Id<FileDescription>, command: u32, argument: u32) -> SysResult {
     const ALL: u32 = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC;
     let is_writable = call.kernel.files[file].is_writable();
-    let inode = match call.kernel.files[file].object {
-        FileObject::Inode(inode) => &mut call.kernel.vfs.inodes[inode],
-        _ => return Err(Errno::EINVAL.because("the file cannot be sealed")),
+    let FileObject::Inode(id) = call.kernel.files[file].object else {
+        return Err(Errno::EINVAL.because("the file cannot be sealed"));
     };
-    let (mode, writers) = (inode.mode, inode.writers);
+    let is_mapped = argument & F_SEAL_WRITE != 0 && is_mapped_to_write(call.kernel, id);
+    let inode = &mut call.kernel.vfs.inodes[id];
+    let mode = inode.mode;
     let Some(seals) = inode.pages_mut().and_then(|pages| pages.seals.as_mut()) else {
         return Err(Errno::EINVAL.because("the file cannot be sealed"));
     };
@@ -225,9 +228,7 @@ fn seals(call: &mut Call, file: Id<FileDescription>, command: u32, argument: u32
     if !is_writable || *seals & F_SEAL_SEAL != 0 {
         return Err(Errno::EPERM.because("the file is not open for writing, or its seals are sealed"));
     }
-    // Each writable description counts one writer, each writable shared mapping another.
-    let descriptions = 1;
-    if argument & F_SEAL_WRITE != 0 && *seals & F_SEAL_WRITE == 0 && writers > descriptions {
+    if is_mapped && *seals & F_SEAL_WRITE == 0 {
         return Err(Errno::EBUSY.because("the file has writable shared mappings"));
     }
     let mut added = argument;
@@ -236,6 +237,16 @@ fn seals(call: &mut Call, file: Id<FileDescription>, command: u32, argument: u32
     }
     *seals |= added;
     Flow::OK
+}
+
+/// Whether anybody has a shared mapping of the file that is or may become writable.
+fn is_mapped_to_write(kernel: &Kernel, file: Id<Inode>) -> bool {
+    let mut areas = kernel.spaces.iter().flat_map(|(_, space)| space.areas.iter());
+    areas.any(|area| {
+        area.shared
+            && area.maximum & abi::mman::PROT_WRITE != 0
+            && matches!(area.backing, Backing::File { inode, .. } if inode == file)
+    })
 }
 
 /// The record lock that a `struct flock` describes; `None` for `F_UNLCK`'s mode.
