@@ -347,13 +347,18 @@ fn set_lock(call: &mut Call, file: Id<FileDescription>, command: u32, at: UserPt
 
 /// flock(2).
 pub(crate) fn flock(call: &mut Call, fd: Fd, operation: u32) -> SysResult {
+    /// Mandatory locks, which Linux gave up in 5.18: the call is ignored.
+    const LOCK_MAND: u32 = 32;
+    let file = call.usable_file(fd)?;
+    if operation & LOCK_MAND != 0 {
+        return Flow::OK;
+    }
     let mode = match operation & !LOCK_NB {
         LOCK_SH => Some(Mode::Shared),
         LOCK_EX => Some(Mode::Exclusive),
         LOCK_UN => None,
         _ => return Err(Errno::EINVAL.because("unknown operation")),
     };
-    let file = call.usable_file(fd)?;
     let Some(inode) = locks::inode_of(call.kernel, file) else {
         return Err(Errno::ENOLCK.because("the file has no inode that could be locked"));
     };
