@@ -8,6 +8,7 @@ pub mod epoll;
 pub mod errno;
 pub mod fcntl;
 pub mod futex;
+pub mod inotify;
 pub mod ioctl;
 pub mod ipc;
 pub mod mman;

@@ -83,6 +83,8 @@ pub struct Kernel {
     pub domain_name: Vec<u8>,
     /// `/proc/sys/kernel/random/boot_id`, once somebody has asked.
     pub boot_id: Option<[u8; 16]>,
+    /// inotify_init(2).
+    pub inotifies: Table<crate::fs::inotify::Inotify>,
     /// Pipes and the pipes inside FIFOs.
     pub pipes: Table<Pipe>,
     /// timerfd_create(2).
@@ -137,6 +139,7 @@ impl Kernel {
             terminals: Terminals::default(),
             domain_name: crate::release::DOMAIN.into(),
             boot_id: None,
+            inotifies: Table::default(),
             pipes: Table::default(),
             timer_fds: Table::default(),
             epolls: Table::default(),

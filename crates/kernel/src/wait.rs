@@ -46,6 +46,8 @@ pub enum WaitKey {
     EventFdReadable(Id<EventFd>),
     /// The counter has room, eventfd(2).
     EventFdWritable(Id<EventFd>),
+    /// An event was queued, inotify(7).
+    InotifyReadable(Id<crate::fs::inotify::Inotify>),
     /// A lock on the file was given up or changed, fcntl(2), flock(2).
     FileLock(Id<crate::fs::Inode>),
     /// A message came into the POSIX queue, or one was taken: who polls is told.

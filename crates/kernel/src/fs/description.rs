@@ -118,6 +118,8 @@ pub enum FileObject {
         /// How often a writer had opened it when this reader came: until the next one there is no hang-up to report.
         writers_before: Option<u32>,
     },
+    /// Events of watched files, inotify(7).
+    Inotify(Id<super::inotify::Inotify>),
     /// A counter, eventfd(2).
     EventFd(Id<EventFd>),
     /// A process, pidfd_open(2). The handle may be stale: the process is gone then.

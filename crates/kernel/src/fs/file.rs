@@ -3,12 +3,13 @@
 use super::description::{FileDescription, FileObject};
 use super::fd_table::{Fd, FdEntry, FdTable};
 use super::inode::Inode;
-use super::page_cache;
+use super::{inotify, page_cache};
 use crate::entry::Call;
 use crate::ipc::posix::message_queue;
 use crate::kernel::Kernel;
 use crate::table::Id;
 use abi::fcntl::O_CLOEXEC;
+use abi::inotify::{IN_CLOSE_NOWRITE, IN_CLOSE_WRITE};
 use abi::resource::{RLIMIT_FSIZE, RLIMIT_NOFILE};
 use abi::{Errno, Error};
 
@@ -191,6 +192,10 @@ fn release_one(kernel: &mut Kernel, file: Id<FileDescription>) {
     }
     super::locks::forget_description(kernel, file);
     super::epoll::file_closed(kernel, file);
+    if !kernel.files[file].is_path_only() {
+        let is_written = kernel.files[file].is_writable();
+        inotify::notify_file(kernel, file, if is_written { IN_CLOSE_WRITE } else { IN_CLOSE_NOWRITE });
+    }
     let description = kernel.files.remove(file);
     if let FileObject::Inode(inode) = description.object
         && description.is_writable()

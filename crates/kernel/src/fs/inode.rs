@@ -2,6 +2,7 @@
 
 use super::description::FileObject;
 use super::generated::Generated;
+use super::inotify::Inotify;
 use super::locks::Locks;
 use super::mount::Mount;
 use super::node::Node;
@@ -26,6 +27,10 @@ pub struct Vfs {
     pub(super) host_devices: Vec<u64>,
     /// Nodes that nothing but the present call may need: swept when the next path is resolved.
     pub(super) loose: Vec<Id<Node>>,
+    /// How many inodes are watched, inotify(7), counting each watch.
+    pub(super) watches: u32,
+    /// The last number that tied two events together.
+    pub(super) last_cookie: u32,
     /// Where page reclaim goes on.
     pub(super) reclaim_cursor: u32,
 }
@@ -76,6 +81,8 @@ pub struct Inode {
     pub executed: u32,
     /// Locks on it.
     pub locks: Locks,
+    /// Who watches it, inotify(7), and under which number.
+    pub watchers: Vec<(Id<Inotify>, i32)>,
 }
 
 /// A host file under an inode.
@@ -165,6 +172,7 @@ impl Inode {
             writers: 0,
             executed: 0,
             locks: Locks::default(),
+            watchers: Vec::new(),
         }
     }
 

@@ -18,6 +18,7 @@ mod fd_table;
 pub mod file;
 pub mod generated;
 mod inode;
+pub mod inotify;
 pub mod locks;
 pub mod mount;
 mod names;

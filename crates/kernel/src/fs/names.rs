@@ -3,6 +3,7 @@
 //! Paths are resolved by the caller; here permissions are checked and nodes moved. The host is never asked to change.
 
 use super::inode::{DirectoryEntry, Inode, InodeKind};
+use super::inotify;
 use super::mount::FileSystem;
 use super::node::Node;
 use super::open::{check_new_name, touch_directory};
@@ -12,6 +13,7 @@ use super::permission::{EXECUTE, READ, WRITE};
 use crate::entry::Call;
 use crate::table::Id;
 use abi::fcntl::{RENAME_EXCHANGE, RENAME_NOREPLACE};
+use abi::inotify::{IN_ATTRIB, IN_CREATE, IN_DELETE, IN_ISDIR, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO};
 use abi::stat::{S_ISGID, S_ISUID, S_IXGRP};
 use abi::{Errno, Error};
 
@@ -37,8 +39,7 @@ pub(super) fn unlink(call: &mut Call, found: &Found) -> Result<(), Error> {
     if call.kernel.inode(node).is_directory() {
         return Err(Errno::EISDIR.because("a directory is removed with rmdir(2)"));
     }
-    remove(call, node);
-    touch_directory(call, found.directory);
+    remove_named(call, found, node);
     Ok(())
 }
 
@@ -58,9 +59,23 @@ pub(super) fn remove_directory(call: &mut Call, found: &Found) -> Result<(), Err
     let node = found.existing()?;
     check_removable(call, found.directory, node)?;
     check_empty_directory(call, node)?;
+    remove_named(call, found, node);
+    Ok(())
+}
+
+/// Takes a name away and tells who watches the file, then who watches the directory.
+fn remove_named(call: &mut Call, found: &Found, node: Id<Node>) {
+    call.kernel.hold_node(node);
+    let inode = call.kernel.vfs.nodes[node].inode;
+    let is_directory = call.kernel.inode(node).is_directory();
     remove(call, node);
     touch_directory(call, found.directory);
-    Ok(())
+    if !is_directory {
+        inotify::notify_self(call.kernel, inode, IN_ATTRIB);
+    }
+    call.kernel.release_node(node);
+    let mask = if is_directory { IN_DELETE | IN_ISDIR } else { IN_DELETE };
+    inotify::notify_entry(call.kernel, found.directory, &found.name, mask, 0);
 }
 
 /// Gives an inode another name: link(2).
@@ -90,6 +105,8 @@ pub(super) fn link(call: &mut Call, node: Id<Node>, new: &Found) -> Result<(), E
     call.kernel.inode_mut(name).links += 1;
     touch(call, name);
     touch_directory(call, new.directory);
+    inotify::notify_self(call.kernel, id, IN_ATTRIB);
+    inotify::notify_name(call.kernel, name, IN_CREATE);
     Ok(())
 }
 
@@ -189,10 +206,12 @@ pub(super) fn rename(call: &mut Call, old: &Found, new: &Found, flags: u32) -> R
         // Its `..` changes.
         call.subject().check(call.kernel.inode(source), WRITE)?;
     }
+    let replaced = new.node.filter(|_| !exchanges);
     match new.node {
         Some(target) if exchanges => exchange(call, source, target),
         target => {
             if let Some(target) = target {
+                call.kernel.hold_node(target);
                 remove(call, target);
             }
             relocate(call, source, new.directory, &new.name);
@@ -201,7 +220,27 @@ pub(super) fn rename(call: &mut Call, old: &Found, new: &Found, flags: u32) -> R
     touch(call, source);
     touch_directory(call, old.directory);
     touch_directory(call, new.directory);
+    tell_of_rename(call, source, old, new);
+    if let Some(target) = replaced {
+        let inode = call.kernel.vfs.nodes[target].inode;
+        inotify::notify_self(call.kernel, inode, IN_ATTRIB);
+        call.kernel.release_node(target);
+    }
+    if let Some(target) = new.node.filter(|_| exchanges) {
+        tell_of_rename(call, target, new, old);
+    }
     Ok(())
+}
+
+/// Tells who watches the two directories, and then who watches the file.
+fn tell_of_rename(call: &mut Call, source: Id<Node>, old: &Found, new: &Found) {
+    let is_directory = call.kernel.inode(source).is_directory();
+    let flag = if is_directory { IN_ISDIR } else { 0 };
+    let cookie = inotify::next_cookie(call.kernel);
+    inotify::notify_entry(call.kernel, old.directory, &old.name, IN_MOVED_FROM | flag, cookie);
+    inotify::notify_entry(call.kernel, new.directory, &new.name, IN_MOVED_TO | flag, cookie);
+    let inode = call.kernel.vfs.nodes[source].inode;
+    inotify::notify_self(call.kernel, inode, IN_MOVE_SELF);
 }
 
 /// Moves a node to a place where no node is.

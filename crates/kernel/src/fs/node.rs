@@ -4,6 +4,7 @@
 //! that working directories and open files still know where they were.
 
 use super::inode::{DirectoryEntry, Inode, InodeKind};
+use super::inotify;
 use super::mount::Mount;
 use crate::kernel::Kernel;
 use crate::table::Id;
@@ -131,6 +132,9 @@ impl Kernel {
             return;
         }
         let node = self.vfs.nodes.remove(node);
+        if self.vfs.inodes[node.inode].links == 0 {
+            inotify::inode_is_gone(self, node.inode);
+        }
         self.release_inode(node.inode);
         if let Some(parent) = node.parent {
             self.release_node(parent);

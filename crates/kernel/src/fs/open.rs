@@ -3,6 +3,7 @@
 use super::description::{FileDescription, FileObject};
 use super::fd_table::Fd;
 use super::inode::{Directory, Inode, InodeKind};
+use super::inotify;
 use super::mount::FileSystem;
 use super::node::Node;
 use super::page_cache::Pages;
@@ -14,6 +15,7 @@ use abi::fcntl::{
     O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY, O_TMPFILE,
     O_TMPFILE_BIT, O_TRUNC, O_WRONLY,
 };
+use abi::inotify::{IN_CREATE, IN_MODIFY, IN_OPEN};
 use abi::stat::{S_IFDIR, S_IFMT, S_IFREG, S_ISGID};
 use abi::{Errno, Error};
 
@@ -76,6 +78,7 @@ pub(super) fn locate(
     check_open(call, inode, flags)?;
     if flags & O_TRUNC != 0 && inode.is_regular() {
         super::size::truncate(call, call.kernel.vfs.nodes[node].inode, 0)?;
+        inotify::notify(call.kernel, node, IN_MODIFY);
     }
     Ok(node)
 }
@@ -143,6 +146,7 @@ pub(crate) fn make(
         call.kernel.inode_mut(found.directory).links += 1;
     }
     touch_directory(call, found.directory);
+    inotify::notify_name(call.kernel, node, IN_CREATE);
     Ok(node)
 }
 
@@ -280,6 +284,9 @@ pub(crate) fn open_node(call: &mut Call, node: Id<Node>, flags: u32) -> Result<I
     }
     description.node = Some(node);
     call.kernel.hold_node(node);
+    if !description.is_path_only() {
+        inotify::notify(call.kernel, node, IN_OPEN);
+    }
     Ok(call.kernel.files.insert(description))
 }
 

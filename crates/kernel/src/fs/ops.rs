@@ -5,7 +5,7 @@ use super::description::{FileDescription, FileObject, Snapshot, Transfer};
 use super::devfs::{self, Device};
 use super::inode::{Inode, InodeKind};
 use super::node::Node;
-use super::{bytes, epoll, generated, stream, tty};
+use super::{bytes, epoll, generated, inotify, stream, tty};
 use crate::entry::Call;
 use crate::ipc::posix::message_queue;
 use crate::ipc::{eventfd, fifo, pipe};
@@ -20,6 +20,7 @@ use crate::wait::Wait;
 use abi::fcntl::{
     O_ACCMODE, O_APPEND, O_DIRECT, O_RDONLY, O_RDWR, O_WRONLY, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
 };
+use abi::inotify::{IN_ACCESS, IN_MODIFY};
 use abi::ioctl::{FICLONE, FICLONERANGE, FIONREAD, FS_IOC_FIEMAP, RNDGETENTCNT};
 use abi::signal::{SI_USER, SIGXFSZ, SigInfo};
 use abi::{Errno, Error};
@@ -184,6 +185,7 @@ pub fn read_object(
         FileObject::EventFd(id) => eventfd::read(call, id, to),
         FileObject::TimerFd(id) => timerfd::read(call, id, to),
         FileObject::Epoll(_) => Err(Errno::EINVAL.because("an epoll set cannot be read")),
+        FileObject::Inotify(id) => inotify::read(call, id, to),
         FileObject::SignalFd(id) => signalfd::read(call, id, to),
         FileObject::MessageQueue(id) => read_queue(call, file, id, to),
         FileObject::Process(_) => Err(Errno::EINVAL.because("a process cannot be read")),
@@ -214,6 +216,9 @@ fn read_inode(
     };
     if position == Position::Current {
         call.kernel.files[file].offset = offset + count as u64;
+    }
+    if count > 0 {
+        inotify::notify_file(call.kernel, file, IN_ACCESS);
     }
     Ok(Transfer::Done(count))
 }
@@ -275,6 +280,7 @@ pub fn has_offset(call: &mut Call, file: Id<FileDescription>) -> bool {
         | FileObject::PipeReader(_)
         | FileObject::PipeWriter(_)
         | FileObject::Fifo { .. }
+        | FileObject::Inotify(_)
         | FileObject::EventFd(_)
         | FileObject::TimerFd(_)
         | FileObject::Process(_)
@@ -301,7 +307,11 @@ pub(super) fn seek(call: &mut Call, file: Id<FileDescription>, offset: i64, when
         }
         FileObject::Terminal { .. } | FileObject::Master(_) => Err(Errno::ESPIPE.because("a terminal has no offset")),
         // `noop_llseek`: there are no places, and no error.
-        FileObject::EventFd(_) | FileObject::TimerFd(_) | FileObject::Epoll(_) | FileObject::SignalFd(_) => Ok(0),
+        FileObject::EventFd(_)
+        | FileObject::TimerFd(_)
+        | FileObject::Inotify(_)
+        | FileObject::Epoll(_)
+        | FileObject::SignalFd(_) => Ok(0),
         FileObject::Process(_) | FileObject::MessageQueue(_) | FileObject::Socket(_) => {
             Err(Errno::ESPIPE.because("the file has no offset"))
         }
@@ -387,6 +397,7 @@ pub fn write_object(
         FileObject::PipeReader(_) => Err(Errno::EBADF.because("the file is not open for writing")),
         FileObject::EventFd(id) => eventfd::write(call, id, from),
         FileObject::TimerFd(_)
+        | FileObject::Inotify(_)
         | FileObject::Epoll(_)
         | FileObject::SignalFd(_)
         | FileObject::MessageQueue(_)
@@ -427,6 +438,9 @@ fn write_inode(
     if position == Position::Current {
         call.kernel.files[file].offset = offset;
     }
+    if count > 0 {
+        inotify::notify_file(call.kernel, file, IN_MODIFY);
+    }
     Ok(Transfer::Done(count))
 }
 
@@ -456,7 +470,13 @@ pub(super) fn control(call: &mut Call, file: Id<FileDescription>, request: u32, 
             Flow::OK
         }
         FileObject::Socket(id) => unix::control(call, id, request, argument),
+        FileObject::Inotify(id) if request == FIONREAD => {
+            let count = call.kernel.inotifies[id].queued_bytes() as i32;
+            call.write(UserPtr::new(argument), &count)?;
+            Flow::OK
+        }
         FileObject::Device(_)
+        | FileObject::Inotify(_)
         | FileObject::Stream(_)
         | FileObject::EventFd(_)
         | FileObject::TimerFd(_)
@@ -526,6 +546,7 @@ pub(super) fn reopen_object(call: &mut Call, object: FileObject, flags: u32) -> 
         }
         FileObject::EventFd(_)
         | FileObject::TimerFd(_)
+        | FileObject::Inotify(_)
         | FileObject::Epoll(_)
         | FileObject::Process(_)
         | FileObject::SignalFd(_)
@@ -547,6 +568,7 @@ pub(super) fn close_object(kernel: &mut Kernel, description: &FileDescription) {
             pipe::close(kernel, id, pipe::Ends::WRITE);
         }
         FileObject::Fifo { inode, pipe, .. } => fifo::close(kernel, inode, pipe, description.flags),
+        FileObject::Inotify(id) => inotify::close(kernel, id),
         FileObject::EventFd(id) => eventfd::close(kernel, id),
         FileObject::TimerFd(id) => timerfd::close(kernel, id),
         FileObject::Epoll(id) => epoll::close(kernel, id),

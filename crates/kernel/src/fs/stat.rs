@@ -83,6 +83,7 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
         FileObject::MessageQueue(id) => Ok(of_queue(call, id)),
         FileObject::EventFd(_)
         | FileObject::TimerFd(_)
+        | FileObject::Inotify(_)
         | FileObject::SignalFd(_)
         | FileObject::Epoll(_)
         | FileObject::Process(_) => {
@@ -229,6 +230,7 @@ pub fn name_of_file(kernel: &Kernel, file: Id<FileDescription>) -> Vec<u8> {
         FileObject::TimerFd(_) => b"anon_inode:[timerfd]".to_vec(),
         FileObject::Epoll(_) => b"anon_inode:[eventpoll]".to_vec(),
         FileObject::Process(_) => b"anon_inode:[pidfd]".to_vec(),
+        FileObject::Inotify(_) => b"anon_inode:inotify".to_vec(),
         FileObject::SignalFd(_) => b"anon_inode:[signalfd]".to_vec(),
         FileObject::MessageQueue(id) => {
             let named = kernel.posix_queues.by_name.iter().find(|(_, queue)| **queue == id);

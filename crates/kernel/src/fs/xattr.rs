@@ -2,9 +2,11 @@
 //! host files are not looked at.
 
 use super::inode::Inode;
+use super::inotify;
 use super::permission::{READ, WRITE};
 use crate::entry::Call;
 use crate::table::Id;
+use abi::inotify::IN_ATTRIB;
 use abi::stat::S_ISVTX;
 use abi::{Errno, Error};
 
@@ -86,6 +88,7 @@ pub(super) fn set(call: &mut Call, id: Id<Inode>, name: &[u8], value: Vec<u8>, f
     inode.attributes.insert(name.to_vec(), value);
     inode.changed_ns = now;
     inode.is_changed = true;
+    inotify::notify_self(call.kernel, id, IN_ATTRIB);
     Ok(())
 }
 
@@ -102,6 +105,7 @@ pub(super) fn remove(call: &mut Call, id: Id<Inode>, name: &[u8]) -> Result<(), 
     }
     inode.changed_ns = now;
     inode.is_changed = true;
+    inotify::notify_self(call.kernel, id, IN_ATTRIB);
     Ok(())
 }
 

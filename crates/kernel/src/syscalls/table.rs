@@ -273,6 +273,12 @@ syscalls! {
        full, "vmsplice(2)", "fs/splice.c";
     326 copy_file_range(input: Fd, input_offset: UserPtr<u64>, output: Fd, output_offset: UserPtr<u64>, length: u64, flags: u32) => crate::fs::calls::splice::copy_file_range,
        full, "copy_file_range(2)", "fs/splice.c";
+    253 inotify_init() => crate::fs::inotify::calls::inotify_init, full, "inotify_init(2)", "fs/inotify.c";
+    254 inotify_add_watch(fd: Fd, path: UserCStr, mask: u32) => crate::fs::inotify::calls::inotify_add_watch,
+       full, "inotify_add_watch(2)", "fs/inotify.c";
+    255 inotify_rm_watch(fd: Fd, number: i32) => crate::fs::inotify::calls::inotify_rm_watch,
+       full, "inotify_rm_watch(2)", "fs/inotify.c";
+    294 inotify_init1(flags: u32) => crate::fs::inotify::calls::inotify_init1, full, "inotify_init1(2)", "fs/inotify.c";
 
     // devices and terminals
 

@@ -3,17 +3,25 @@
 use crate::entry::Call;
 use crate::fs::path::{self, Follow, Place};
 use crate::fs::permission::{WRITE, mode_without_privileges};
-use crate::fs::{Fd, Inode, locks};
+use crate::fs::{Fd, FileDescription, Inode, Node, inotify, locks};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::user::{UserCStr, UserPtr};
 use abi::fcntl::{AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW};
+use abi::inotify::{IN_ACCESS, IN_ATTRIB, IN_MODIFY};
 use abi::stat::{S_ISGID, S_ISUID, S_IXGRP};
 use abi::time::Timespec;
 use abi::{Errno, Error};
 
-/// The inode that a path names, as the `...at` calls see it.
-fn find(call: &mut Call, directory: Fd, path: UserCStr, flags: u32) -> Result<Id<Inode>, Error> {
+/// A file whose attributes change, and the name by which it was found, if it has one.
+#[derive(Clone, Copy)]
+struct Target {
+    inode: Id<Inode>,
+    node: Option<Id<Node>>,
+}
+
+/// The file that a path names, as the `...at` calls see it.
+fn find(call: &mut Call, directory: Fd, path: UserCStr, flags: u32) -> Result<Target, Error> {
     let path = call.read_path(path)?;
     let follow = if flags & AT_SYMLINK_NOFOLLOW != 0 { Follow::No } else { Follow::Yes };
     let place = if flags & AT_EMPTY_PATH != 0 {
@@ -22,13 +30,27 @@ fn find(call: &mut Call, directory: Fd, path: UserCStr, flags: u32) -> Result<Id
         Place::Node(path::resolve(call, directory, &path, follow)?)
     };
     match place {
-        Place::Node(node) => Ok(call.kernel.vfs.nodes[node].inode),
-        Place::File(file) => inode_of_file(call, file),
+        Place::Node(node) => Ok(Target { inode: call.kernel.vfs.nodes[node].inode, node: Some(node) }),
+        Place::File(file) => target_of_file(call, file),
     }
 }
 
-fn inode_of_file(call: &Call, file: Id<crate::fs::FileDescription>) -> Result<Id<Inode>, Error> {
-    locks::inode_of(call.kernel, file).ok_or(Errno::EPERM.because("what has no name keeps its attributes"))
+fn target_of_file(call: &Call, file: Id<FileDescription>) -> Result<Target, Error> {
+    let inode = locks::inode_of(call.kernel, file);
+    let inode = inode.ok_or(Errno::EPERM.because("what has no name keeps its attributes"))?;
+    Ok(Target { inode, node: call.kernel.files[file].node })
+}
+
+/// Notes that attributes have changed, and tells who watches.
+fn note_change(call: &mut Call, target: Target, mask: u32) {
+    let now = call.kernel.clock.realtime_ns() as i64;
+    let inode = &mut call.kernel.vfs.inodes[target.inode];
+    inode.changed_ns = now;
+    inode.is_changed = true;
+    match target.node {
+        Some(node) => inotify::notify(call.kernel, node, mask),
+        None => inotify::notify_self(call.kernel, target.inode, mask),
+    }
 }
 
 /// chmod(2).
@@ -46,19 +68,19 @@ pub(crate) fn fchmodat2(call: &mut Call, directory: Fd, path: UserCStr, mode: u3
     if flags & !(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0 {
         return Err(Errno::EINVAL.because("unknown `flags`"));
     }
-    let inode = find(call, directory, path, flags)?;
-    change_mode(call, inode, mode)
+    let target = find(call, directory, path, flags)?;
+    change_mode(call, target, mode)
 }
 
 /// fchmod(2).
 pub(crate) fn fchmod(call: &mut Call, fd: Fd, mode: u32) -> SysResult {
     let file = call.usable_file(fd)?;
-    let inode = inode_of_file(call, file)?;
-    change_mode(call, inode, mode)
+    let target = target_of_file(call, file)?;
+    change_mode(call, target, mode)
 }
 
-fn change_mode(call: &mut Call, id: Id<Inode>, mode: u32) -> SysResult {
-    let inode = &call.kernel.vfs.inodes[id];
+fn change_mode(call: &mut Call, target: Target, mode: u32) -> SysResult {
+    let inode = &call.kernel.vfs.inodes[target.inode];
     let subject = call.subject();
     if !subject.owns(inode) {
         return Err(Errno::EPERM.because("the mode is changed by the file's owner"));
@@ -71,11 +93,9 @@ fn change_mode(call: &mut Call, id: Id<Inode>, mode: u32) -> SysResult {
         return Err(Errno::EPERM.because("the file is sealed against changes of its execute permission"));
     }
     let mode = subject.mode_after_chmod(inode, mode & 0o7777);
-    let now = call.kernel.clock.realtime_ns() as i64;
-    let inode = &mut call.kernel.vfs.inodes[id];
+    let inode = &mut call.kernel.vfs.inodes[target.inode];
     inode.mode = inode.type_bits() | mode;
-    inode.changed_ns = now;
-    inode.is_changed = true;
+    note_change(call, target, IN_ATTRIB);
     Flow::OK
 }
 
@@ -94,22 +114,22 @@ pub(crate) fn fchownat(call: &mut Call, directory: Fd, path: UserCStr, uid: u32,
     if flags & !(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0 {
         return Err(Errno::EINVAL.because("unknown `flags`"));
     }
-    let inode = find(call, directory, path, flags)?;
-    change_owner(call, inode, uid, gid)
+    let target = find(call, directory, path, flags)?;
+    change_owner(call, target, uid, gid)
 }
 
 /// fchown(2).
 pub(crate) fn fchown(call: &mut Call, fd: Fd, uid: u32, gid: u32) -> SysResult {
     let file = call.usable_file(fd)?;
-    let inode = inode_of_file(call, file)?;
-    change_owner(call, inode, uid, gid)
+    let target = target_of_file(call, file)?;
+    change_owner(call, target, uid, gid)
 }
 
 /// "Keep": user or group number -1.
 const KEEP: u32 = u32::MAX;
 
-fn change_owner(call: &mut Call, id: Id<Inode>, uid: u32, gid: u32) -> SysResult {
-    let inode = &call.kernel.vfs.inodes[id];
+fn change_owner(call: &mut Call, target: Target, uid: u32, gid: u32) -> SysResult {
+    let inode = &call.kernel.vfs.inodes[target.inode];
     let subject = call.subject();
     if !subject.changes_owners {
         let keeps_user = uid == KEEP || uid == inode.uid && subject.uid == inode.uid;
@@ -118,8 +138,7 @@ fn change_owner(call: &mut Call, id: Id<Inode>, uid: u32, gid: u32) -> SysResult
             return Err(Errno::EPERM.because("the owner is changed by root; the group, to one of his, by the owner"));
         }
     }
-    let now = call.kernel.clock.realtime_ns() as i64;
-    let inode = &mut call.kernel.vfs.inodes[id];
+    let inode = &mut call.kernel.vfs.inodes[target.inode];
     if uid != KEEP {
         inode.uid = uid;
     }
@@ -134,8 +153,7 @@ fn change_owner(call: &mut Call, id: Id<Inode>, uid: u32, gid: u32) -> SysResult
         }
         debug_assert_eq!(inode.mode, mode_without_privileges(inode.mode));
     }
-    inode.changed_ns = now;
-    inode.is_changed = true;
+    note_change(call, target, IN_ATTRIB);
     Flow::OK
 }
 
@@ -189,14 +207,14 @@ pub(crate) fn utimensat(
             return Err(Errno::EINVAL.because("`flags` need a path"));
         }
         let file = call.usable_file(directory)?;
-        let inode = inode_of_file(call, file)?;
-        return change_times(call, inode, times);
+        let target = target_of_file(call, file)?;
+        return change_times(call, target, times);
     }
     if flags & !(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0 {
         return Err(Errno::EINVAL.because("unknown `flags`"));
     }
-    let inode = find(call, directory, path, flags)?;
-    change_times(call, inode, times)
+    let target = find(call, directory, path, flags)?;
+    change_times(call, target, times)
 }
 
 /// futimesat(2).
@@ -215,13 +233,13 @@ pub(crate) fn futimesat(call: &mut Call, directory: Fd, path: UserCStr, times: U
             [at(accessed, accessed_us), at(modified, modified_us)]
         }
     };
-    let inode = if path.0 == 0 && directory != Fd::WORKING_DIRECTORY {
+    let target = if path.0 == 0 && directory != Fd::WORKING_DIRECTORY {
         let file = call.usable_file(directory)?;
-        inode_of_file(call, file)?
+        target_of_file(call, file)?
     } else {
         find(call, directory, path, 0)?
     };
-    change_times(call, inode, new)
+    change_times(call, target, new)
 }
 
 /// utimes(2).
@@ -235,13 +253,13 @@ pub(crate) fn utime(call: &mut Call, path: UserCStr, times: UserPtr<[i64; 2]>) -
         None => [NewTime::Now; 2],
         Some(times) => call.read(times)?.map(|seconds| NewTime::At(seconds.saturating_mul(1_000_000_000))),
     };
-    let inode = find(call, Fd::WORKING_DIRECTORY, path, 0)?;
-    change_times(call, inode, new)
+    let target = find(call, Fd::WORKING_DIRECTORY, path, 0)?;
+    change_times(call, target, new)
 }
 
 /// `vfs_utimes` and `setattr_prepare` of Linux: "now" may be set by whoever may write, other times by the owner.
-fn change_times(call: &mut Call, id: Id<Inode>, [accessed, modified]: [NewTime; 2]) -> SysResult {
-    let inode = &call.kernel.vfs.inodes[id];
+fn change_times(call: &mut Call, target: Target, [accessed, modified]: [NewTime; 2]) -> SysResult {
+    let inode = &call.kernel.vfs.inodes[target.inode];
     let subject = call.subject();
     if !subject.owns(inode) {
         if (accessed, modified) != (NewTime::Now, NewTime::Now) {
@@ -250,7 +268,7 @@ fn change_times(call: &mut Call, id: Id<Inode>, [accessed, modified]: [NewTime; 
         subject.check(inode, WRITE)?;
     }
     let now = call.kernel.clock.realtime_ns() as i64;
-    let inode = &mut call.kernel.vfs.inodes[id];
+    let inode = &mut call.kernel.vfs.inodes[target.inode];
     let value = |new: NewTime, old: i64| match new {
         NewTime::Now => now,
         NewTime::Keep => old,
@@ -258,7 +276,12 @@ fn change_times(call: &mut Call, id: Id<Inode>, [accessed, modified]: [NewTime; 
     };
     inode.accessed_ns = value(accessed, inode.accessed_ns);
     inode.modified_ns = value(modified, inode.modified_ns);
-    inode.changed_ns = now;
-    inode.is_changed = true;
+    // `fsnotify_change` of Linux: one time alone is a read or a write.
+    let mask = match (accessed, modified) {
+        (NewTime::Keep, _) => IN_MODIFY,
+        (_, NewTime::Keep) => IN_ACCESS,
+        _ => IN_ATTRIB,
+    };
+    note_change(call, target, mask);
     Flow::OK
 }

@@ -3,10 +3,11 @@
 use crate::entry::Call;
 use crate::fs::generated::{self, Listed};
 use crate::fs::path::{self, Follow};
-use crate::fs::{DirectoryEntry, Fd, FileDescription, FileObject, InodeKind, Node, Snapshot, names, overlay};
+use crate::fs::{DirectoryEntry, Fd, FileDescription, FileObject, InodeKind, Node, Snapshot, inotify, names, overlay};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::user::{UserCStr, UserSlice};
+use abi::inotify::IN_ACCESS;
 use abi::stat::{S_IFDIR, directory_entry_type};
 use abi::{Errno, Error};
 
@@ -49,6 +50,7 @@ fn read_entries(call: &mut Call, fd: Fd, buffer: UserSlice, layout: Layout) -> S
     let (bytes, next) = encode(call, file, node, offset, buffer.length as usize, layout)?;
     call.copy_out(buffer.address, &bytes)?;
     call.kernel.files[file].offset = next;
+    inotify::notify_file(call.kernel, file, IN_ACCESS);
     Ok(Flow::Done(bytes.len() as u64))
 }
 

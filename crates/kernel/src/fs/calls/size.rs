@@ -3,7 +3,7 @@
 use crate::entry::Call;
 use crate::fs::path::{self, Follow};
 use crate::fs::permission::WRITE;
-use crate::fs::{Fd, FileDescription, FileObject, InodeKind, size};
+use crate::fs::{Fd, FileDescription, FileObject, InodeKind, inotify, size};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::user::UserCStr;
@@ -11,6 +11,7 @@ use abi::fcntl::{
     FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE,
     FALLOC_FL_UNSHARE_RANGE, FALLOC_FL_ZERO_RANGE,
 };
+use abi::inotify::IN_MODIFY;
 use abi::stat::{S_IFIFO, S_IFSOCK};
 use abi::{Errno, Error};
 
@@ -32,6 +33,7 @@ pub(crate) fn truncate(call: &mut Call, path: UserCStr, length: i64) -> SysResul
     }
     let inode = call.kernel.vfs.nodes[node].inode;
     size::truncate(call, inode, length)?;
+    inotify::notify(call.kernel, node, IN_MODIFY);
     Flow::OK
 }
 
@@ -43,6 +45,7 @@ pub(crate) fn ftruncate(call: &mut Call, fd: Fd, length: i64) -> SysResult {
     match description.object {
         FileObject::Inode(inode) if description.is_writable() && call.kernel.vfs.inodes[inode].is_regular() => {
             size::truncate(call, inode, length)?;
+            inotify::notify_file(call.kernel, file, IN_MODIFY);
             Flow::OK
         }
         _ => Err(Errno::EINVAL.because("the file is no regular file open for writing")),
@@ -91,6 +94,7 @@ pub(crate) fn fallocate(call: &mut Call, fd: Fd, mode: u32, offset: i64, length:
     if mode & FALLOC_FL_KEEP_SIZE == 0 && end > call.kernel.vfs.inodes[inode].size() {
         size::truncate(call, inode, end)?;
     }
+    inotify::notify_file(call.kernel, file, IN_MODIFY);
     Flow::OK
 }
 

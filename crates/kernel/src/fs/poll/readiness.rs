@@ -1,7 +1,7 @@
 //! What holds for an open file, by the kind of its object.
 
 use super::{ALWAYS, Readiness};
-use crate::fs::{FileDescription, FileObject, devfs, epoll, tty};
+use crate::fs::{FileDescription, FileObject, devfs, epoll, inotify, tty};
 use crate::ipc::posix::message_queue;
 use crate::ipc::{eventfd, fifo, pipe};
 use crate::kernel::Kernel;
@@ -30,6 +30,7 @@ pub fn readiness(kernel: &Kernel, file: Id<FileDescription>) -> Readiness {
         FileObject::Fifo { pipe, writers_before, .. } => {
             pipe::poll(kernel, pipe, pipe::Ends { writers_before, ..fifo::ends_of(description.flags) })
         }
+        FileObject::Inotify(id) => inotify::poll(kernel, id),
         FileObject::EventFd(id) => eventfd::poll(kernel, id),
         FileObject::TimerFd(id) => timerfd::poll(kernel, id),
         FileObject::Epoll(id) => epoll::poll(kernel, id),
