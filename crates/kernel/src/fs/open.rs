@@ -27,11 +27,38 @@ const NOT_KEPT: u32 = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
 /// # Errors
 /// Those of open(2); `ENXIO` for a FIFO, whose opening may sleep.
 pub fn open_file(call: &mut Call, base: Fd, path: &[u8], flags: u32, mode: u32) -> Result<Id<FileDescription>, Error> {
-    let node = locate(call, base, path, flags, mode, 0)?;
-    open_node(call, node, flags)
+    let located = locate(call, base, path, flags, mode, 0)?;
+    open_located(call, located, flags)
 }
 
-/// Finds what open(2) is to open, makes it if `O_CREAT` says so, checks permissions and cuts it if `O_TRUNC` says so.
+/// What open(2) is about to open.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Located {
+    /// The file.
+    pub(super) node: Id<Node>,
+    /// Whether its bytes go when it is opened: `O_TRUNC` on a file that was there before.
+    truncates: bool,
+}
+
+/// Opens what [`locate`] found.
+///
+/// # Errors
+/// As [`open_node`].
+pub(super) fn open_located(call: &mut Call, located: Located, flags: u32) -> Result<Id<FileDescription>, Error> {
+    let Located { node, truncates } = located;
+    let file = open_node(call, node, flags)?;
+    if truncates {
+        let inode = call.kernel.vfs.nodes[node].inode;
+        if let Err(error) = super::size::truncate(call, inode, 0) {
+            call.release_file(file);
+            return Err(error);
+        }
+        inotify::notify(call.kernel, node, IN_MODIFY);
+    }
+    Ok(file)
+}
+
+/// Finds what open(2) is to open, makes it if `O_CREAT` says so, and checks permissions.
 ///
 /// # Errors
 /// Those of open(2).
@@ -42,10 +69,11 @@ pub(super) fn locate(
     flags: u32,
     mode: u32,
     resolve: u64,
-) -> Result<Id<Node>, Error> {
+) -> Result<Located, Error> {
     check_flags(flags)?;
+    let made = |node| Located { node, truncates: false };
     if flags & O_TMPFILE_BIT != 0 {
-        return make_nameless(call, base, path, flags, mode, resolve);
+        return make_nameless(call, base, path, flags, mode, resolve).map(made);
     }
     let creates = flags & O_CREAT != 0 && flags & O_PATH == 0;
     let follow = if flags & O_NOFOLLOW != 0 || creates && flags & O_EXCL != 0 { Follow::No } else { Follow::Yes };
@@ -58,7 +86,7 @@ pub(super) fn locate(
             return Err(Errno::EISDIR.because("slashes follow the name of a file to be made"));
         }
         let mode = S_IFREG | mode & 0o7777;
-        return make(call, &found, mode, InodeKind::Regular(Pages::default()), 0);
+        return make(call, &found, mode, InodeKind::Regular(Pages::default()), 0).map(made);
     };
     let inode = call.kernel.inode(node);
     if creates {
@@ -73,14 +101,10 @@ pub(super) fn locate(
         return Err(Errno::ENOTDIR.because("`O_DIRECTORY`, and the file is none"));
     }
     if flags & O_PATH != 0 {
-        return Ok(node);
+        return Ok(made(node));
     }
     check_open(call, inode, flags)?;
-    if flags & O_TRUNC != 0 && inode.is_regular() {
-        super::size::truncate(call, call.kernel.vfs.nodes[node].inode, 0)?;
-        inotify::notify(call.kernel, node, IN_MODIFY);
-    }
-    Ok(node)
+    Ok(Located { node, truncates: flags & O_TRUNC != 0 && inode.is_regular() })
 }
 
 fn check_flags(flags: u32) -> Result<(), Error> {

@@ -94,11 +94,12 @@ pub(crate) fn memfd_create(call: &mut Call, name: UserCStr, flags: u32) -> SysRe
 
 /// What open(2) and openat2(2) have in common.
 fn open_path(call: &mut Call, base: Fd, path: &[u8], flags: u32, mode: u32, resolve: u64) -> SysResult {
-    let node = open::locate(call, base, path, flags, mode, resolve)?;
+    let located = open::locate(call, base, path, flags, mode, resolve)?;
+    let node = located.node;
     if flags & O_PATH == 0 && matches!(call.kernel.inode(node).kind, InodeKind::Fifo(_)) {
         return fifo::open(call, node, flags, open::kept_flags(flags));
     }
-    let file = open::open_node(call, node, flags)?;
+    let file = open::open_located(call, located, flags)?;
     let fd = call.install_fd(file, flags & O_CLOEXEC != 0)?;
     Ok(Flow::Done(fd.0 as u64))
 }
