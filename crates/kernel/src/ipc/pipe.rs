@@ -3,7 +3,7 @@
 //! Like Linux's, a pipe is a ring of slots of one page each, and that shows: a write of a page or less needs one free
 //! slot unless it fits behind the last bytes; a pipe is writable while a slot is free; its capacity is in slots.
 //!
-//! The object moves bytes and counts ends. [`read`] and [`write`] copy between guest pages and slots, wake the other side
+//! The object moves bytes and counts ends. [`read`] and [`write()`] copy between guest pages and slots, wake the other side
 //! and say what to sleep on; the operations of `fs` sleep.
 
 use crate::entry::Call;
