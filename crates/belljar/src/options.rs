@@ -67,8 +67,8 @@ pub struct RunOptions {
     /// Name of the machine
     #[arg(long, value_name = "NAME", default_value = "belljar")]
     pub hostname: OsString,
-    /// When the run begins, in seconds since 1970, or `now`; otherwise the last second of this day, so that the runs of a
-    /// day are alike
+    /// When the run begins, in seconds since 1970, or `now`; otherwise the last second of this day, so that the runs
+    /// of a day are alike
     #[arg(long, value_name = "DATE")]
     pub date: Option<String>,
     /// The program, looked for as a shell does, and its arguments

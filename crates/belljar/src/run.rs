@@ -46,6 +46,9 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
         .map_err(|error| boot_failure(error, &setup))?;
     let stop = system.run();
     terminal::restore();
+    if let Some(strace) = &mut system.observer.0 {
+        strace.flush();
+    }
     let status = exit_status(&stop);
     if stop == Stop::Hang {
         eprint!("belljar: {}", hang::explain(&system.kernel));

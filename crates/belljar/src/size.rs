@@ -6,6 +6,9 @@
 /// What is wrong, for the user.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
+    if number.is_empty() {
+        return Err(format!("`{text}` is not a size; write for example 512M or 4G"));
+    }
     let factor = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1,
         "k" | "kb" | "kib" => 1 << 10,
@@ -38,6 +41,9 @@ pub fn parse_memory(text: &str) -> Result<u64, String> {
 /// What is wrong, for the user.
 pub fn parse_duration(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);
+    if number.is_empty() {
+        return Err(format!("`{text}` is not a duration; write for example 10s, 500ms or 2h"));
+    }
     let factor = match unit {
         "ns" => 1,
         "us" => 1_000,

@@ -44,6 +44,12 @@ impl Strace {
         Strace { out, open: BTreeMap::new() }
     }
 
+    /// Hands on what is still kept back. To be called when the run is over.
+    pub fn flush(&mut self) {
+        // As with every line: an error must not change the run.
+        _ = self.out.flush();
+    }
+
     fn line(&mut self, tid: i32, text: &str) {
         _ = writeln!(self.out, "[{tid}] {text}");
     }
