@@ -44,6 +44,7 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     let begin = Instant::now();
     let mut system = boot::boot(&setup, processor, RoundRobin::new(options.seed), Host::new(signals), readers)
         .map_err(|error| boot_failure(error, &setup))?;
+    terminal::take();
     let stop = system.run();
     terminal::restore();
     if let Some(strace) = &mut system.observer.0 {
@@ -201,7 +202,7 @@ fn strace(options: &RunOptions) -> Result<Option<Strace>, Failure> {
 /// Where `--strace` or `--stats` write: a file, or standard error for `-`.
 fn writer(path: &Path) -> Result<Box<dyn Write>, Failure> {
     if path.as_os_str() == "-" {
-        return Ok(Box::new(std::io::stderr()));
+        return Ok(Box::new(terminal::Messages));
     }
     let file =
         File::create(path).map_err(|error| Failure::own(&format!("cannot write {}: {error}", path.display())))?;

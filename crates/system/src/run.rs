@@ -302,9 +302,10 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
         }
         let interactive = self.outside.is_interactive();
         let stopped = self.kernel.processes.iter().any(|(_, process)| process.stopped);
-        if stopped && (interactive || self.suspend_wanted) {
+        if stopped && (self.outside.hears_keys() || self.suspend_wanted) {
             self.suspend_wanted = false;
             self.outside.suspend();
+            self.outside.resume();
             self.signal_foreground(HostSignal::Continue);
             return None;
         }
@@ -330,7 +331,9 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
     /// Waits for what is typed at the terminal, at most for `patience`; then the next timer is due.
     fn wait_for_keys(&mut self, patience: Option<Duration>) {
         match self.outside.read_terminal(patience) {
-            Typed::Bytes(bytes) => keyboard::type_in(&mut self.kernel, &mut self.chooser, &bytes),
+            Typed::Bytes(bytes) => {
+                keyboard::type_in(&mut self.kernel, &mut self.outside, &mut self.chooser, &bytes);
+            }
             Typed::HungUp => {
                 keyboard::hang_up(&mut self.kernel, &mut self.chooser);
                 self.outside.forget_terminal();
@@ -347,11 +350,13 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
             return;
         }
         self.turns_since_look = 0;
-        if !self.outside.is_interactive() {
+        if !self.outside.hears_keys() {
             return;
         }
         match self.outside.read_terminal(Some(Duration::ZERO)) {
-            Typed::Bytes(bytes) => keyboard::type_in(&mut self.kernel, &mut self.chooser, &bytes),
+            Typed::Bytes(bytes) => {
+                keyboard::type_in(&mut self.kernel, &mut self.outside, &mut self.chooser, &bytes);
+            }
             Typed::HungUp => {
                 keyboard::hang_up(&mut self.kernel, &mut self.chooser);
                 self.outside.forget_terminal();
@@ -374,10 +379,15 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                     self.suspend_wanted = true;
                     self.signal_foreground(signal);
                 }
-                HostSignal::Interrupt | HostSignal::Quit | HostSignal::Continue => self.signal_foreground(signal),
+                HostSignal::Continue => {
+                    self.outside.resume();
+                    self.signal_foreground(signal);
+                }
+                HostSignal::Interrupt | HostSignal::Quit => self.signal_foreground(signal),
             }
         }
         self.kernel.wake(WaitKey::HostStreams);
+        keyboard::flush(&mut self.kernel, &mut self.outside);
         None
     }
 

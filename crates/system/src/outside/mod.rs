@@ -24,11 +24,15 @@ pub trait Surroundings: Outside {
     fn take_signals(&mut self) -> Vec<HostSignal> {
         Vec::new()
     }
-    /// Whether standard input is a terminal.
+    /// Whether a standard stream is a terminal.
     fn has_terminal(&self) -> bool {
         false
     }
-    /// Whether the guest has begun to read the terminal, so that keys reach nobody else.
+    /// Whether keys reach nobody but the guest: the terminal is raw.
+    fn hears_keys(&self) -> bool {
+        false
+    }
+    /// Whether the guest has ever waited for keys.
     fn is_interactive(&self) -> bool {
         false
     }
@@ -40,6 +44,8 @@ pub trait Surroundings: Outside {
     fn forget_terminal(&mut self) {}
     /// Stops belljar itself until somebody continues it, as Ctrl-Z stops other programs.
     fn suspend(&mut self) {}
+    /// Belljar was continued: takes the terminal back if it is in the foreground there.
+    fn resume(&mut self) {}
 }
 
 /// The host that belljar runs on.
@@ -49,14 +55,16 @@ pub struct Host {
     streams: Streams,
     signals: Signals,
     has_terminal: bool,
+    /// The guest has waited for keys.
+    was_read: bool,
 }
 
 impl Host {
     /// The host's files and the streams that belljar was started with. A wait for input ends when one of `signals` comes.
     pub fn new(signals: Signals) -> Host {
         let streams = Streams::new(signals.clone());
-        let has_terminal = streams.kind(Stream::Input) == StreamKind::Terminal;
-        Host { files: Files::default(), streams, signals, has_terminal }
+        let has_terminal = terminal::file().is_some();
+        Host { files: Files::default(), streams, signals, has_terminal, was_read: false }
     }
 }
 
@@ -116,11 +124,16 @@ impl Surroundings for Host {
         self.has_terminal
     }
 
-    fn is_interactive(&self) -> bool {
+    fn hears_keys(&self) -> bool {
         self.has_terminal && terminal::is_raw()
     }
 
+    fn is_interactive(&self) -> bool {
+        self.has_terminal && self.was_read
+    }
+
     fn read_terminal(&mut self, patience: Option<Duration>) -> Typed {
+        self.was_read |= patience != Some(Duration::ZERO);
         self.streams.read_terminal(patience)
     }
 
@@ -132,6 +145,12 @@ impl Surroundings for Host {
         terminal::restore();
         // SIGSTOP cannot be caught: when this returns, somebody has sent SIGCONT.
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+    }
+
+    fn resume(&mut self) {
+        if self.has_terminal {
+            terminal::take();
+        }
     }
 }
 

@@ -116,11 +116,12 @@ impl Streams {
     /// What was typed at the terminal behind standard input, waiting for `patience` at most, without limit if `None`.
     pub fn read_terminal(&mut self, patience: Option<Duration>) -> Typed {
         terminal::make_raw();
-        if !self.wait_for(Stream::Input, PollFlags::IN, patience) {
+        let Some(file) = terminal::file() else { return Typed::HungUp };
+        if !self.wait_for_file(file, PollFlags::IN, patience) {
             return if self.signals.any() { Typed::Signal } else { Typed::Nothing };
         }
         let mut chunk = vec![0; 4096];
-        match rustix::io::read(stdin(), &mut chunk) {
+        match rustix::io::read(file, &mut chunk) {
             Ok(0) => Typed::HungUp,
             Ok(count) => Typed::Bytes(chunk[..count].to_vec()),
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Typed::Nothing,
@@ -165,12 +166,16 @@ impl Streams {
 
     /// Waits until the stream is ready: `false` if a signal came first or the time is over.
     fn wait_for(&self, stream: Stream, events: PollFlags, patience: Option<Duration>) -> bool {
+        self.wait_for_file(descriptor(stream), events, patience)
+    }
+
+    fn wait_for_file(&self, file: BorrowedFd<'_>, events: PollFlags, patience: Option<Duration>) -> bool {
         let timeout = patience.and_then(|patience| Timespec::try_from(patience).ok());
         loop {
             if self.signals.any() {
                 return false;
             }
-            let mut watched = vec![PollFd::from_borrowed_fd(descriptor(stream), events)];
+            let mut watched = vec![PollFd::from_borrowed_fd(file, events)];
             watched.extend(self.signals.descriptor().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
             match poll(&mut watched, timeout.as_ref()) {
                 Ok(0) => return false,

@@ -7,6 +7,7 @@ use crate::fs::{FileDescription, FileObject};
 use crate::kernel::Kernel;
 use crate::ports::{Chooser, Outside, Stream, StreamKind};
 use crate::table::Id;
+use abi::Errno;
 use abi::fcntl::{O_LARGEFILE, O_RDWR};
 use abi::signal::SIGWINCH;
 use abi::termios::WindowSize;
@@ -90,11 +91,25 @@ pub(super) fn set_window(kernel: &mut Kernel, chooser: &mut dyn Chooser, id: Id<
 pub(super) fn show(kernel: &mut Kernel, outside: &mut dyn Outside, id: Id<Terminal>) {
     let terminal = &mut kernel.terminals.table[id];
     let TerminalKind::Console(stream) = terminal.kind else { return };
-    let bytes = terminal.take_screen();
+    let mut bytes = terminal.shown();
     if bytes.is_empty() {
         return;
     }
-    // A host terminal that cannot be written has hung up; the run loop hears of that by a signal of its own.
-    let _ = outside.write_output(stream, &bytes);
+    let count = match outside.write_output(stream, &bytes) {
+        Ok(count) => count.min(bytes.len()),
+        // The run loop has a signal to serve first; then it calls `flush`.
+        Err(Errno::EINTR) => 0,
+        // A host terminal that cannot be written has hung up; the run loop hears of that by a signal of its own.
+        Err(_) => bytes.len(),
+    };
+    kernel.change_terminal(id, |terminal| terminal.take_shown(count));
+    bytes.truncate(count);
     kernel.emit(Event::Output { stream: stream as u8, bytes });
+}
+
+/// Shows what could not be shown because a signal of the host came.
+pub fn console_flush(kernel: &mut Kernel, outside: &mut dyn Outside) {
+    if let Some(console) = kernel.terminals.console {
+        show(kernel, outside, console);
+    }
 }

@@ -19,7 +19,7 @@ pub mod output;
 mod terminal;
 pub mod transfer;
 
-pub use console::{console_input, console_resized, console_room};
+pub use console::{console_flush, console_input, console_resized, console_room};
 pub use terminal::{MasterChunk, Pty, QUEUE_CAPACITY, Terminal, TerminalKind, Typed};
 
 use crate::fs::Node;

@@ -223,8 +223,13 @@ impl Terminal {
     }
 
     /// Bytes for the host's screen; none while output is held.
-    pub fn take_screen(&mut self) -> Vec<u8> {
-        if self.discipline.is_stopped() { Vec::new() } else { self.screen.drain(..).collect() }
+    pub fn shown(&self) -> Vec<u8> {
+        if self.discipline.is_stopped() { Vec::new() } else { self.screen.iter().copied().collect() }
+    }
+
+    /// The host's screen has shown so many bytes.
+    pub fn take_shown(&mut self, count: usize) {
+        self.screen.drain(..count);
     }
 
     /// What the master's next read of at most `limit` bytes gives, pty(7) and TIOCPKT(2const); `None`: nothing yet.
