@@ -4,7 +4,7 @@
 //! through [`LineDiscipline::receive`]; what they show on the screen is appended to the caller's buffer, what they ask
 //! for is the answer. Rules are those of Linux, `drivers/tty/n_tty.c`; function names there are noted where they help.
 
-use super::output::{Cursor, is_continuation, is_control};
+use super::output::{Cursor, is_continuation, is_control, is_word, lower_case};
 use abi::termios::*;
 use std::collections::VecDeque;
 
@@ -165,7 +165,7 @@ impl LineDiscipline {
             byte &= 0x7f;
         }
         if self.termios.input & IUCLC != 0 && self.is_extended() {
-            byte = byte.to_ascii_lowercase();
+            byte = lower_case(byte);
         }
         if std::mem::take(&mut self.literal_next) {
             return self.receive_ordinary(byte, echo);
@@ -335,7 +335,7 @@ impl LineDiscipline {
                 break;
             }
             if what == Erase::Word {
-                if byte.is_ascii_alphanumeric() || byte == b'_' {
+                if is_word(byte) {
                     in_word = true;
                 } else if in_word {
                     break;

@@ -58,7 +58,7 @@ impl Cursor {
             b'\x08' => self.column = self.column.saturating_sub(1),
             _ if !is_control(byte) => {
                 if modes & OLCUC != 0 {
-                    byte = byte.to_ascii_uppercase();
+                    byte = upper_case(byte);
                 }
                 if !is_continuation(termios, byte) {
                     self.column = self.column.wrapping_add(1);
@@ -76,6 +76,27 @@ impl Cursor {
         }
         out.push(byte);
     }
+}
+
+/// Letters as Linux's `lib/ctype.c` sees them, in ISO 8859-1, where 0xd7 and 0xf7 are signs.
+fn upper_case(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' | 0xdf..=0xf6 | 0xf8..=0xff => byte - 32,
+        _ => byte,
+    }
+}
+
+/// See [`upper_case`].
+pub fn lower_case(byte: u8) -> u8 {
+    match byte {
+        b'A'..=b'Z' | 0xc0..=0xd6 | 0xd8..=0xde => byte + 32,
+        _ => byte,
+    }
+}
+
+/// Whether a byte is part of a word.
+pub fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || matches!(byte, 0xc0..=0xd6 | 0xd8..=0xf6 | 0xf8..=0xff)
 }
 
 /// Whether a byte is a control character of ASCII.
