@@ -115,7 +115,9 @@ impl Observer for Statistics {
             }
             Event::Executed { path, .. } => {
                 let name = text::printable(text::base_name(path));
-                if let Some(person) = self.author(record.tid) {
+                // The first program is put in place before any thread runs.
+                let owner = self.owner(record.tid).or_else(|| self.processes.keys().next().copied());
+                if let Some(person) = owner.and_then(|process| self.processes.get_mut(&process)) {
                     person.programs.push(name);
                 }
             }

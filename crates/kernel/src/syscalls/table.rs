@@ -619,4 +619,5 @@ syscalls! {
         => crate::socket::multiple::sendmmsg, full, "sendmmsg(2)", "socket/multiple.c";
 
     // the machine
+    318 getrandom(buffer: UserSlice, flags: u32) => crate::fs::devfs::getrandom, full, "getrandom(2)", "process/random.c";
 }

@@ -3,7 +3,8 @@
 use crate::entry::Call;
 use crate::fs::Transfer;
 use crate::fs::poll::Readiness;
-use crate::user::UserBuffer;
+use crate::syscalls::operation::{Flow, SysResult};
+use crate::user::{UserBuffer, UserSlice};
 use abi::poll::{POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
 use abi::stat::make_device;
 use abi::{Errno, Error};
@@ -83,6 +84,28 @@ pub fn read(call: &mut Call, device: Device, to: &mut UserBuffer) -> Result<Tran
         done += length;
     }
     Ok(Transfer::Done(done))
+}
+
+/// getrandom(2). Never waits and never runs short: the bytes are the seed's.
+///
+/// # Errors
+/// `EINVAL` for flags that do not exist or exclude each other; `EFAULT` if the first byte cannot be stored.
+pub fn getrandom(call: &mut Call, buffer: UserSlice, flags: u32) -> SysResult {
+    const GRND_NONBLOCK: u32 = 1;
+    const GRND_RANDOM: u32 = 2;
+    const GRND_INSECURE: u32 = 4;
+    if flags & !(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) != 0 {
+        return Err(Errno::EINVAL.because("`flags` has an unknown bit"));
+    }
+    if flags & (GRND_RANDOM | GRND_INSECURE) == GRND_RANDOM | GRND_INSECURE {
+        return Err(Errno::EINVAL.because("`GRND_RANDOM` and `GRND_INSECURE` exclude each other"));
+    }
+    // Linux's drivers/char/random.c moves INT_MAX bytes at most.
+    let mut to = UserBuffer::from(buffer.part(0, i32::MAX as u64));
+    match read(call, Device::Random, &mut to)? {
+        Transfer::Done(count) => Ok(Flow::Done(count as u64)),
+        Transfer::WouldBlock(_) => unreachable!("random bytes are always there"),
+    }
 }
 
 /// write(2). `from` is advanced. What is written to random devices changes nothing: their bytes are the seed's.

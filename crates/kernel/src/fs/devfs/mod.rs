@@ -3,7 +3,7 @@
 mod memory;
 
 pub(in crate::fs) use memory::write_bytes;
-pub use memory::{Device, poll, read, write};
+pub use memory::{Device, getrandom, poll, read, write};
 
 use super::inode::InodeKind;
 use super::node::Node;
