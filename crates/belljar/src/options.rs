@@ -72,7 +72,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "DATE")]
     pub date: Option<String>,
     /// The program, looked for as a shell does, and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
+    #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
     pub program: Vec<OsString>,
 }
 

@@ -331,7 +331,7 @@ pub fn ioprio_get(call: &mut Call, which: i32, who: i32) -> SysResult {
 /// ioprio_set(2). Kept; nothing competes for input and output here.
 pub fn ioprio_set(call: &mut Call, which: i32, who: i32, priority: i32) -> SysResult {
     const REAL_TIME: i32 = 1;
-    let (class, level) = (priority >> 13, priority & 7);
+    let (class, level) = (priority >> 13 & 7, priority & 7);
     if !(0..=3).contains(&class) || class == 0 && level != 0 {
         return Err(Errno::EINVAL.because("there is no such class or level"));
     }

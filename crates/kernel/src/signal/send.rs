@@ -157,6 +157,10 @@ fn choose_receiver(kernel: &mut Kernel, chooser: &mut dyn Chooser, process: Id<P
         1 => candidates[0],
         _ => candidates[chooser.signal_receiver(&candidates)],
     };
+    if kernel.processes[process].stopped && signal != SIGKILL {
+        // It is taken when the process continues.
+        return;
+    }
     if ends_process_at_once(kernel, process, receiver, signal) {
         kernel.processes[process].exiting = Some(abi::wait::killed(signal, false));
         if kernel.processes[process].stopped {
@@ -165,10 +169,6 @@ fn choose_receiver(kernel: &mut Kernel, chooser: &mut dyn Chooser, process: Id<P
         for thread in kernel.processes[process].threads.clone() {
             kernel.unblock(thread);
         }
-        return;
-    }
-    if kernel.processes[process].stopped {
-        // It is taken when the process continues.
         return;
     }
     let sleeper = &kernel.threads[receiver];

@@ -347,7 +347,7 @@ syscalls! {
     39 getpid() => crate::process::calls::getpid, full, "getpid(2)", "process/ids.c";
     56 clone(flags: u64, stack: u64, parent_tid: u64, child_tid: u64, tls: u64) => crate::process::clone::clone,
        full, "clone(2)", "process/clone.c";
-    57 fork() => crate::process::clone::fork, full, "fork(2)", "process/fork.c";
+    57 fork() => crate::process::clone::fork, full, "fork(2)", "process/fork_wait.c";
     58 vfork() => crate::process::clone::vfork, full, "vfork(2)", "process/vfork.c";
     59 execve(path: UserCStr, arguments: u64, environment: u64) => crate::process::exec::execve,
        full, "execve(2)", "process/exec.c";
@@ -374,14 +374,14 @@ syscalls! {
 
     // signals
     13 rt_sigaction(signal: i32, new: UserPtr<SigAction>, old: UserPtr<SigAction>, size: u64) =>
-       crate::signal::calls::rt_sigaction, full, "sigaction(2)", "signal/action.c";
+       crate::signal::calls::rt_sigaction, full, "sigaction(2)", "signal/actions.c";
     14 rt_sigprocmask(how: i32, new: UserPtr<u64>, old: UserPtr<u64>, size: u64) =>
-       crate::signal::calls::rt_sigprocmask, full, "sigprocmask(2)", "signal/mask.c";
+       crate::signal::calls::rt_sigprocmask, full, "sigprocmask(2)", "signal/masks.c";
     15 rt_sigreturn() => crate::signal::calls::rt_sigreturn, full, "sigreturn(2)", "signal/frame.c";
     34 pause() => super::operation::pause, full, "pause(2)", "signal/pause.c";
     62 kill(pid: i32, signal: i32) => crate::signal::calls::kill, full, "kill(2)", "signal/kill.c";
     127 rt_sigpending(to: UserPtr<u64>, size: u64) => crate::signal::calls::rt_sigpending,
-       full, "sigpending(2)", "signal/mask.c";
+       full, "sigpending(2)", "signal/masks.c";
     128 rt_sigtimedwait(set: UserPtr<u64>, info: UserPtr<SigInfo>, timeout: UserPtr<Timespec>, size: u64) =>
        crate::signal::calls::rt_sigtimedwait, full, "sigtimedwait(2)", "signal/timedwait.c";
     129 rt_sigqueueinfo(pid: i32, signal: i32, info: UserPtr<SigInfo>) => crate::signal::calls::rt_sigqueueinfo,
@@ -398,13 +398,13 @@ syscalls! {
     // futexes
     202 futex(address: u64, operation: i32, value: u32, timeout: u64, address2: u64, value3: u32) =>
        crate::futex::calls::futex, partial "requeueing to a futex with an owner; owners inherit no priority",
-       "futex(2)", "futex/wait_wake.c";
+       "futex(2)", "futex/basic.c";
     273 set_robust_list(head: u64, length: u64) => crate::futex::calls::set_robust_list,
        full, "set_robust_list(2)", "futex/robust.c";
     274 get_robust_list(tid: i32, head: UserPtr<u64>, length: UserPtr<u64>) => crate::futex::calls::get_robust_list,
        full, "get_robust_list(2)", "futex/robust.c";
     449 futex_waitv(waiters: UserPtr<FutexWaiter>, count: u32, flags: u32, timeout: u64, clock: i32) =>
-       crate::futex::calls::futex_waitv, full, "futex_waitv(2)", "futex/waitv.c";
+       crate::futex::calls::futex_waitv, full, "futex_waitv(2)", "futex/requeue.c";
 
     // scheduling
     24 sched_yield() => crate::sched::calls::sched_yield, full, "sched_yield(2)", "process/scheduling.c";
