@@ -7,6 +7,7 @@ use super::open;
 use crate::entry::Call;
 use crate::event::Event;
 use crate::ports::{Input, Stream, StreamKind};
+use crate::signal;
 use crate::table::Id;
 use crate::user::UserBuffer;
 use crate::wait::WaitKey;
@@ -56,6 +57,10 @@ pub fn read(call: &mut Call, stream: Stream, to: &mut UserBuffer) -> Result<Tran
     }
     if to.remaining() == 0 {
         return Ok(Transfer::Done(0));
+    }
+    // Waiting on the host does not end for a signal of the guest's own, so that is looked at first.
+    if signal::has_deliverable(call) {
+        return Ok(Transfer::WouldBlock(WaitKey::HostStreams.into()));
     }
     match call.outside.read_input(to.remaining().min(MOST) as usize) {
         Input::Bytes(bytes) => {
