@@ -353,14 +353,14 @@ syscalls! {
        full, "execve(2)", "process/exec.c";
     60 exit(status: i32) => crate::process::calls::exit, full, "_exit(2)", "process/threads.c";
     61 wait4(pid: i32, status: UserPtr<i32>, options: i32, usage: UserPtr<Rusage>) => crate::process::wait::wait4,
-       full, "wait4(2)", "process/wait.c";
+       full, "wait4(2)", "process/fork_wait.c";
     110 getppid() => crate::process::calls::getppid, full, "getppid(2)", "process/ids.c";
     186 gettid() => crate::process::calls::gettid, full, "gettid(2)", "process/ids.c";
     218 set_tid_address(address: u64) => crate::futex::calls::set_tid_address,
        full, "set_tid_address(2)", "process/threads.c";
     231 exit_group(status: i32) => crate::process::calls::exit_group, full, "exit_group(2)", "process/threads.c";
     247 waitid(kind: i32, id: i32, info: UserPtr<SigInfo>, options: i32, usage: UserPtr<Rusage>) =>
-       crate::process::wait::waitid, full, "waitid(2)", "process/wait.c";
+       crate::process::wait::waitid, full, "waitid(2)", "process/fork_wait.c";
     322 execveat(directory: Fd, path: UserCStr, arguments: u64, environment: u64, flags: u32) =>
        crate::process::exec::execveat, full, "execveat(2)", "process/exec.c";
     424 pidfd_send_signal(fd: Fd, signal: i32, info: UserPtr<SigInfo>, flags: u32) =>
