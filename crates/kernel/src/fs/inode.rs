@@ -31,8 +31,6 @@ pub struct Vfs {
     pub(super) watches: u32,
     /// The last number that tied two events together.
     pub(super) last_cookie: u32,
-    /// Where page reclaim goes on.
-    pub(super) reclaim_cursor: u32,
 }
 
 /// A file, whatever its names.

@@ -166,7 +166,10 @@ impl Kernel {
         }
         let inode = self.vfs.inodes.remove(id);
         match inode.kind {
-            InodeKind::Regular(pages) => pages.free(&mut self.memory),
+            InodeKind::Regular(pages) => {
+                self.mm.clean.forget(id);
+                pages.free(&mut self.memory);
+            }
             InodeKind::Directory(directory) => {
                 assert!(
                     !directory.entries.values().any(|entry| matches!(entry, DirectoryEntry::Node(_))),

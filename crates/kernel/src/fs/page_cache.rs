@@ -109,6 +109,11 @@ impl Pages {
         self.pages.iter().filter(|(_, page)| page.is_changed).map(|(index, page)| (*index, page.frame))
     }
 
+    /// Indices of pages in memory that could be had again at any time.
+    pub fn clean_pages(&self) -> impl Iterator<Item = u64> + '_ {
+        self.pages.iter().filter(|(_, page)| !page.is_changed).map(|(index, _)| *index)
+    }
+
     /// The frames of all pages in memory, by index.
     pub fn frames(&self) -> impl Iterator<Item = FrameNumber> + '_ {
         self.pages.values().map(|page| page.frame)
@@ -135,8 +140,14 @@ pub fn page(call: &mut Call, inode: Id<Inode>, index: u64) -> Result<FrameNumber
         return Ok(pages.pages.get(&index).expect("it was fetched").frame);
     }
     let frame = allocate_zeroed(call.kernel)?;
-    pages_mut(call.kernel, inode).pages.insert(index, Page { frame, is_changed: false });
+    insert_clean(call.kernel, inode, index, frame);
     Ok(frame)
+}
+
+/// Puts a page in that could be had again at any time.
+fn insert_clean(kernel: &mut Kernel, inode: Id<Inode>, index: u64, frame: FrameNumber) {
+    pages_mut(kernel, inode).pages.insert(index, Page { frame, is_changed: false });
+    kernel.mm.clean.insert(inode, index);
 }
 
 /// The frame of page `index`, to be changed: by write(2), or by a writable shared mapping. See [`page`].
@@ -155,9 +166,18 @@ pub fn mark_changed(kernel: &mut Kernel, inode: Id<Inode>, index: u64) {
     file.is_changed = true;
     let Some(pages) = file.pages_mut() else { return };
     pages.is_changed = true;
-    if let Some(page) = pages.pages.get_mut(&index) {
+    if let Some(page) = pages.pages.get_mut(&index)
+        && !page.is_changed
+    {
         page.is_changed = true;
+        kernel.mm.clean.remove(inode, index);
     }
+}
+
+/// The frame of a page that is in memory and could be had again at any time.
+pub(crate) fn clean(kernel: &Kernel, inode: Id<Inode>, index: u64) -> Option<FrameNumber> {
+    let page = kernel.vfs.inodes.get(inode)?.pages()?.pages.get(&index)?;
+    (!page.is_changed).then_some(page.frame)
 }
 
 /// The frame of a page that is in memory already, without reading or allocating anything; `None` for a hole or a page
@@ -202,7 +222,7 @@ pub(super) fn fetch(call: &mut Call, inode: Id<Inode>, index: u64, wanted: u64) 
         let target = call.kernel.memory.bytes_mut(frame);
         target[..chunk.len()].copy_from_slice(chunk);
         target[chunk.len()..].fill(0);
-        pages_mut(call.kernel, inode).pages.insert(index + position as u64, Page { frame, is_changed: false });
+        insert_clean(call.kernel, inode, index + position as u64, frame);
     }
     if let Some(frame) = first {
         call.kernel.memory.release(frame);
@@ -240,37 +260,14 @@ pub fn set_size(kernel: &mut Kernel, inode: Id<Inode>, size: u64) {
 }
 
 /// Forgets pages `first..end`, whatever is in them.
-pub(super) fn drop_pages(kernel: &mut Kernel, inode: Id<Inode>, first: u64, end: u64) {
+pub(crate) fn drop_pages(kernel: &mut Kernel, inode: Id<Inode>, first: u64, end: u64) {
     let pages = pages_mut(kernel, inode);
     let gone: Vec<u64> = pages.pages.range(first..end).map(|(index, _)| *index).collect();
     for index in gone {
         let page = pages_mut(kernel, inode).pages.remove(&index).expect("listed above");
+        kernel.mm.clean.remove(inode, index);
         kernel.memory.release(page.frame);
     }
-}
-
-/// Frees clean pages that nobody has mapped, about `wanted` frames; how many it freed. Goes round all inodes.
-pub fn reclaim(kernel: &mut Kernel, wanted: usize) -> usize {
-    let ids: Vec<Id<Inode>> = kernel.vfs.inodes.ids().collect();
-    let start = ids.partition_point(|id| id.index() < kernel.vfs.reclaim_cursor);
-    let mut freed = 0;
-    for id in ids[start..].iter().chain(&ids[..start]) {
-        let memory = &mut kernel.memory;
-        let Some(pages) = kernel.vfs.inodes[*id].pages_mut() else { continue };
-        pages.pages.retain(|_, page| {
-            let keep = page.is_changed || freed >= wanted || memory.count(page.frame) > 1;
-            if !keep {
-                memory.release(page.frame);
-                freed += 1;
-            }
-            keep
-        });
-        if freed >= wanted {
-            kernel.vfs.reclaim_cursor = id.index();
-            break;
-        }
-    }
-    freed
 }
 
 /// A frame with unspecified contents, for file pages.
@@ -312,8 +309,7 @@ pub(super) fn make_hole(kernel: &mut Kernel, inode: Id<Inode>, index: u64) -> bo
     if kernel.memory.count(page.frame) > 1 {
         return false;
     }
-    pages_mut(kernel, inode).pages.remove(&index);
-    kernel.memory.release(page.frame);
+    drop_pages(kernel, inode, index, index + 1);
     true
 }
 

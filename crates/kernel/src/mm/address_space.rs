@@ -33,8 +33,6 @@ pub struct AddressSpace {
     pub stack_start: u64,
     /// mlockall(2) `MCL_FUTURE`: flags that new areas get.
     pub future_flags: AreaFlags,
-    /// Whether any entry may be marked [`LAZY_FREE`].
-    pub has_lazy_pages: bool,
     /// Pages in memory.
     pub resident: Resident,
     /// The most pages that were in memory at once, and bytes mapped: VmHWM, VmPeak.
@@ -113,7 +111,6 @@ impl AddressSpace {
             heap_end: 0,
             stack_start: 0,
             future_flags: AreaFlags::NONE,
-            has_lazy_pages: false,
             resident: Resident::default(),
             peak: Peak::default(),
             faults: Faults::default(),

@@ -113,13 +113,13 @@ fn new_flags(flags: AreaFlags, advice: u32) -> AreaFlags {
 
 /// MADV_FREE: the pages may be dropped while they are clean. A write makes them dirty, and so saves them.
 fn give_up(kernel: &mut Kernel, space: Id<AddressSpace>, range: Range<u64>) {
-    let AddressSpace { table, tlb, has_lazy_pages, .. } = &mut kernel.spaces[space];
+    kernel.mm.lazy.insert(space);
+    let AddressSpace { table, tlb, .. } = &mut kernel.spaces[space];
     table.update(&mut kernel.memory, range, |memory, page, entry| {
         // A page that fork shared is another process's too.
         if entry.0 & PRIVATE == 0 || memory.count(entry.frame()) > 1 {
             return entry;
         }
-        *has_lazy_pages = true;
         tlb.flush_page(page);
         entry.without(Entry::DIRTY | Entry::ACCESSED).with(LAZY_FREE)
     });

@@ -164,11 +164,19 @@ fn check_objects(kernel: &Kernel) -> Result<(), String> {
             return Err(format!("{object:?} has {recorded} references, but {count} mappers"));
         }
     }
-    for (_, inode) in kernel.vfs.inodes.iter() {
+    let mut clean = 0;
+    for (id, inode) in kernel.vfs.inodes.iter() {
         let Some(pages) = inode.pages() else { continue };
+        clean += pages.clean_pages().count();
+        if !pages.clean_pages().all(|index| kernel.mm.clean.contains(id, index)) {
+            return Err("a clean page of a file is not listed as such".to_string());
+        }
         if pages.frames().count() > 0 && pages.size() == 0 {
             return Err("an empty file has pages".to_string());
         }
+    }
+    if clean != kernel.mm.clean.len() {
+        return Err(format!("{clean} pages of files are clean, but {} are listed", kernel.mm.clean.len()));
     }
     Ok(())
 }

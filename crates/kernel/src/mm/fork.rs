@@ -26,7 +26,6 @@ pub fn copy(call: &mut Call, parent: Id<AddressSpace>) -> Result<Id<AddressSpace
     let mut child = AddressSpace::new(table, kernel.mm.take_tlb(&kernel.memory), from.layout.clone());
     child.areas = from.areas.clone();
     (child.heap_start, child.heap_end, child.stack_start) = (from.heap_start, from.heap_end, from.stack_start);
-    child.has_lazy_pages = from.has_lazy_pages;
     let left_out = |flags: AreaFlags| flags.0 & (AreaFlags::DONT_FORK.0 | AreaFlags::LOCKED.0) != 0;
     let special: Vec<_> = from.areas.iter().filter(|area| left_out(area.flags)).cloned().collect();
     for area in special {
@@ -74,6 +73,9 @@ pub fn copy(call: &mut Call, parent: Id<AddressSpace>) -> Result<Id<AddressSpace
     let child = kernel.spaces.insert(child);
     for object in objects {
         unmap::retain_object(kernel, child, object);
+    }
+    if kernel.mm.lazy.contains(&parent) {
+        kernel.mm.lazy.insert(child);
     }
     Ok(child)
 }

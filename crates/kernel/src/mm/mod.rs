@@ -58,6 +58,10 @@ pub struct Memory {
     mappers: BTreeMap<Origin, BTreeSet<Id<AddressSpace>>>,
     /// Where program files are mapped in every process if possible, and how far that region is given away.
     places: map::Places,
+    /// The pages of files that can be dropped.
+    pub clean: reclaim::CleanPages,
+    /// Address spaces with pages that MADV_FREE gave up.
+    lazy: BTreeSet<Id<AddressSpace>>,
     /// TLBs of address spaces that are gone, empty.
     spare_tlbs: Vec<Tlb>,
     /// proc(5) /proc/sys/vm.

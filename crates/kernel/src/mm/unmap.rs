@@ -158,6 +158,7 @@ pub fn release_space(call: &mut Call, space: Id<AddressSpace>) {
     let end = call.kernel.spaces[space].layout.user_end;
     remove_areas(call.kernel, space, 0..end);
     release_unused(call, space);
+    call.kernel.mm.lazy.remove(&space);
     let gone = call.kernel.spaces.remove(space);
     assert_eq!(gone.resident.total(), 0, "no page is left");
     gone.table.destroy(&mut call.kernel.memory);
