@@ -87,6 +87,8 @@ int main(void)
     SHOW(epoll_wait(epoll, &event, 1, 0));
     puts("-- blocking");
     NEED(fcntl(fd, F_SETFL, 0));
+    sigdelset(&set, SIGCHLD); /* the sender may end before or after the read */
+    NEED(signalfd(fd, &set, 0));
     pid_t parent = getpid();
     child = start_child();
     if (child == 0) {
