@@ -174,7 +174,7 @@ fn no_path_of_a_workplace_is_left() {
 fn lines_fit() {
     for (path, text) in sources("rs") {
         for (number, line) in text.lines().enumerate() {
-            let data = path.contains("/tests/") || line.contains('"');
+            let data = path.contains("/tests/") || path.ends_with("syscalls/table.rs") || line.contains('"');
             assert!(data || line.chars().count() <= 130, "{path}:{}: longer than 130 columns", number + 1);
         }
     }
