@@ -27,6 +27,8 @@ pub const MAP_FIXED: u32 = 0x10;
 pub const MAP_ANONYMOUS: u32 = 0x20;
 /// In the first 2 GiB.
 pub const MAP_32BIT: u32 = 0x40;
+/// Above the first 4 GiB, where mappings without a wish are anyway.
+pub const MAP_ABOVE4G: u32 = 0x80;
 /// The area grows down when the page below it is used.
 pub const MAP_GROWSDOWN: u32 = 0x0100;
 /// Ignored.
@@ -51,6 +53,12 @@ pub const MAP_SYNC: u32 = 0x8_0000;
 pub const MAP_FIXED_NOREPLACE: u32 = 0x10_0000;
 /// Memory may be left uninitialised; ignored with an MMU.
 pub const MAP_UNINITIALIZED: u32 = 0x400_0000;
+/// With MAP_HUGETLB: the size of a huge page as a power of two in bits 26 to 31.
+pub const MAP_HUGE_2MB: u32 = 21 << 26;
+/// The bits of the size of a huge page.
+pub const MAP_HUGE_MASK: u32 = 63 << 26;
+/// See [`MAP_HUGE_2MB`].
+pub const MAP_HUGE_1GB: u32 = 30 << 26;
 
 /// The mapping may move.
 pub const MREMAP_MAYMOVE: u32 = 1;

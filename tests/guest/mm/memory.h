@@ -73,6 +73,35 @@ __attribute__((unused)) static void catch_faults(void)
 		}                                                                                                      \
 		fault_code;                                                                                            \
 	})
+// Prints the areas of this process that touch `pages` pages from `base` on: pages relative to `base`, permissions, offset.
+__attribute__((unused)) static void show_areas(const char *title, char *base, long pages)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512], permissions[8];
+	unsigned long start, end, offset, low = (unsigned long)base, high = low + pages * 4096;
+	REQUIRE(maps != NULL);
+	printf("%s:", title);
+	while (fgets(line, sizeof line, maps)) {
+		REQUIRE(sscanf(line, "%lx-%lx %7s %lx", &start, &end, permissions, &offset) == 4);
+		if (end <= low || start >= high)
+			continue;
+		start = start < low ? low : start;
+		end = end > high ? high : end;
+		printf(" [%ld-%ld %s %lx]", (long)(start - low) / 4096, (long)(end - low) / 4096, permissions, offset / 4096);
+	}
+	puts("");
+	fflush(stdout);
+	fclose(maps);
+}
+
+// A free range of `pages` pages that is free again, with free pages around it.
+__attribute__((unused)) static char *free_range(long pages)
+{
+	char *at = mmap(NULL, (pages + 1024) * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(at != MAP_FAILED && munmap(at, (pages + 1024) * 4096) == 0);
+	return at + 512 * 4096;
+}
+
 #define PROBE(address) ACCESS((void)*(volatile char *)(address))
 #define POKE(address) ACCESS(*(volatile char *)(address) = 1)
 

@@ -109,6 +109,9 @@ pub(super) fn write_own(call: &mut Call, inode: Id<Inode>, offset: u64, bytes: &
         let at = offset + done;
         let within = (at % PAGE) as usize;
         let length = (PAGE - within as u64).min(wanted - done) as usize;
+        if at + length as u64 > call.kernel.vfs.inodes[inode].size() {
+            page_cache::clear_tail(call.kernel, inode);
+        }
         let target = if length == FRAME_SIZE {
             page_cache::page_to_overwrite(call, inode, at / PAGE)
         } else {
@@ -169,6 +172,9 @@ fn write_part(call: &mut Call, inode: Id<Inode>, at: u64, wanted: u64, from: &mu
     call.resolve(front.address, Access::Read)?;
     let index = at / PAGE;
     let size = call.kernel.vfs.inodes[inode].size();
+    if at + length as u64 > size {
+        page_cache::clear_tail(call.kernel, inode);
+    }
     let covers_page = length == FRAME_SIZE;
     let was_cached = page_cache::cached(call.kernel, inode, index).is_some();
     let target = if covers_page {

@@ -4,7 +4,7 @@
 //! page is a copy of that and may be dropped when memory runs short. A changed page is the only copy there is.
 
 use crate::entry::Call;
-use crate::fs::Inode;
+use crate::fs::{FileSystem, Inode};
 use crate::kernel::Kernel;
 use crate::mm::reclaim;
 use crate::table::Id;
@@ -254,6 +254,22 @@ pub fn set_size(kernel: &mut Kernel, inode: Id<Inode>, size: u64) {
     let within = (size % PAGE) as usize;
     if within > 0
         && let Some(page) = pages.pages.get(&(size / PAGE)).copied()
+    {
+        kernel.memory.bytes_mut(page.frame)[within..].fill(0);
+    }
+}
+
+/// A file is about to grow: what a mapping wrote behind its end, in the last partial page, becomes zero and is not seen.
+/// tmpfs shows it, as on Linux; file systems on disks do not (`pagecache_isize_extended`).
+pub(super) fn clear_tail(kernel: &mut Kernel, inode: Id<Inode>) {
+    let file = &kernel.vfs.inodes[inode];
+    if kernel.vfs.mounts[file.mount].file_system != FileSystem::Host {
+        return;
+    }
+    let Some(pages) = file.pages() else { return };
+    let within = (pages.size % PAGE) as usize;
+    if within > 0
+        && let Some(page) = pages.pages.get(&(pages.size / PAGE)).copied()
     {
         kernel.memory.bytes_mut(page.frame)[within..].fill(0);
     }

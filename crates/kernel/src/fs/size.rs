@@ -29,6 +29,7 @@ pub(super) fn truncate(call: &mut Call, inode: Id<Inode>, size: u64) -> Result<(
         if seals & F_SEAL_GROW != 0 {
             return Err(Errno::EPERM.because("the file is sealed against growing"));
         }
+        page_cache::clear_tail(call.kernel, inode);
     }
     if size < old && seals & F_SEAL_SHRINK != 0 {
         return Err(Errno::EPERM.because("the file is sealed against shrinking"));

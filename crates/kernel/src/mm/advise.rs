@@ -64,7 +64,7 @@ fn advise_area(call: &mut Call, space: Id<AddressSpace>, area: Vma, advice: u32)
         MADV_FREE if !area.is_private_anonymous() => {
             return Err(Errno::EINVAL.because("only private anonymous memory can be given up"));
         }
-        MADV_FREE if is_locked => {}
+        MADV_FREE if is_locked => return Err(locked),
         MADV_FREE => give_up(call.kernel, space, range),
         MADV_REMOVE if is_locked => return Err(locked),
         MADV_REMOVE => return remove(call, &area),
@@ -166,8 +166,8 @@ fn remove(call: &mut Call, area: &Vma) -> Result<(), Error> {
     if area.backing == Backing::Anonymous {
         return Err(Errno::EINVAL.because("only pages of files and shared memory can be removed"));
     }
-    if !area.shared || area.maximum & PROT_WRITE == 0 || !area.is_writable() {
-        return Err(Errno::EACCES.because("the mapping is not shared and writable"));
+    if !area.shared || area.maximum & PROT_WRITE == 0 {
+        return Err(Errno::EACCES.because("the mapping is not shared, or can never be writable"));
     }
     match area.backing {
         Backing::Anonymous => {}
@@ -184,7 +184,8 @@ fn populate(call: &mut Call, space: Id<AddressSpace>, range: Range<u64>, advice:
     while at < range.end {
         let area = call.kernel.spaces[space].areas.containing(at).cloned();
         let area = area.ok_or(Errno::ENOMEM.because("part of the range is not mapped"))?;
-        let is_allowed = if access == Access::Write { area.is_writable() } else { area.is_accessible() };
+        let needed = if access == Access::Write { PROT_WRITE } else { PROT_READ };
+        let is_allowed = area.protection & needed != 0;
         if !is_allowed {
             return Err(Errno::EINVAL.because("the mapping does not permit the access"));
         }

@@ -27,8 +27,8 @@ pub fn mmap(
         return Err(Errno::EINVAL.because("`offset` is not a multiple of the page size"));
     }
     let source = if flags & MAP_ANONYMOUS != 0 {
-        if flags & MAP_HUGETLB != 0 {
-            return Err(Errno::ENOMEM.because("no huge pages are reserved, `vm.nr_hugepages`"));
+        if flags & MAP_HUGETLB != 0 && ![0, MAP_HUGE_2MB, MAP_HUGE_1GB].contains(&(flags & MAP_HUGE_MASK)) {
+            return Err(Errno::EINVAL.because("there are no huge pages of that size"));
         }
         Source::Anonymous
     } else {
@@ -163,7 +163,9 @@ pub fn msync(call: &mut Call, Address(address): Address, length: u64, SyncFlags(
         return Err(Errno::EINVAL.because("`addr` is not a multiple of the page size"));
     }
     let unmapped = Errno::ENOMEM.because("part of the range is not mapped");
-    let range = page_range(address, length).ok_or(unmapped)?;
+    // As on Linux, a length that rounds up to nothing is nothing.
+    let length = length.wrapping_add(PAGE - 1) & !(PAGE - 1);
+    let range = address..address.checked_add(length).ok_or(unmapped)?;
     let areas = &call.kernel.spaces[call.space()].areas;
     if flags & MS_INVALIDATE != 0 && areas.overlapping(range.clone()).any(|area| area.flags.has(AreaFlags::LOCKED)) {
         return Err(Errno::EBUSY.because("`MS_INVALIDATE`, and part of the range is locked"));
@@ -209,6 +211,19 @@ pub fn mincore(call: &mut Call, Address(address): Address, length: u64, into: Us
     Flow::OK
 }
 
+/// The pages that mlock(2) means by `length` bytes from `address` on. As on Linux, a length that rounds up to nothing
+/// is nothing.
+///
+/// # Errors
+/// `EINVAL` if the range wraps around.
+fn lock_range(address: u64, length: u64) -> Result<Range<u64>, Error> {
+    let within = address & (PAGE - 1);
+    let start = address - within;
+    let length = length.wrapping_add(within).wrapping_add(PAGE - 1) & !(PAGE - 1);
+    let end = start.checked_add(length).ok_or(Errno::EINVAL.because("the range wraps around"))?;
+    Ok(start..end)
+}
+
 /// mlock(2).
 pub fn mlock(call: &mut Call, address: Address, length: u64) -> SysResult {
     mlock2(call, address, length, 0)
@@ -221,7 +236,7 @@ pub fn mlock2(call: &mut Call, Address(address): Address, length: u64, flags: u3
     }
     let on_fault = if flags & MLOCK_ONFAULT != 0 { AreaFlags::LOCK_ON_FAULT } else { AreaFlags::NONE };
     let space = call.space();
-    let range = page_range(address, length).ok_or(Errno::EINVAL.because("the range wraps around"))?;
+    let range = lock_range(address, length)?;
     lock::lock(call, space, range, on_fault)?;
     Flow::OK
 }
@@ -229,7 +244,7 @@ pub fn mlock2(call: &mut Call, Address(address): Address, length: u64, flags: u3
 /// munlock(2).
 pub fn munlock(call: &mut Call, Address(address): Address, length: u64) -> SysResult {
     let space = call.space();
-    let range = page_range(address, length).ok_or(Errno::EINVAL.because("the range wraps around"))?;
+    let range = lock_range(address, length)?;
     lock::set_flags(call, space, range, AreaFlags::NONE)?;
     Flow::OK
 }

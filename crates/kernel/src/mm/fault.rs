@@ -45,28 +45,29 @@ impl From<OutOfFrames> for BadAccess {
     }
 }
 
-/// Serves a fault, so that the access succeeds when it is repeated. Counts it for the address space, and for the
-/// calling thread if the address space is its own.
+/// Serves a fault, so that the access succeeds when it is repeated.
 ///
 /// # Errors
 /// [`BadAccess`] if it cannot.
 pub fn handle(call: &mut Call, space: Id<AddressSpace>, fault: PageFault) -> Result<(), BadAccess> {
-    let kind = match fill(call, space, fault.address, fault.access) {
-        Ok(kind) => kind,
-        Err(bad) => {
-            let page = fault.address & !(FRAME_SIZE as u64 - 1);
-            call.kernel.emit(Event::PageFault { page, kind: FaultKind::Invalid });
-            return Err(bad);
-        }
-    };
-    if call.space() == space {
-        let usage = &mut call.current().usage;
-        if kind == FaultKind::FileMajor { usage.major_faults += 1 } else { usage.minor_faults += 1 }
-    }
-    Ok(())
+    let page = fault.address & !(FRAME_SIZE as u64 - 1);
+    let served = fill(call, space, fault.address, as_served(call, space, page, fault.access));
+    served.map(|_| ()).inspect_err(|_| call.kernel.emit(Event::PageFault { page, kind: FaultKind::Invalid }))
 }
 
-/// Brings the page of `address` in for an access, without a count for the calling thread: MAP_POPULATE, mlock(2).
+/// The access that a fault is served for. A fetch from a page that is not in memory brings it in like a read: only when
+/// it is there does the processor say that it may not be executed. Linux arch/x86/mm/fault.c `access_error`.
+fn as_served(call: &Call, space: Id<AddressSpace>, page: u64, access: Access) -> Access {
+    let here = &call.kernel.spaces[space];
+    let is_plain = |area: &Vma| area.is_accessible() && !area.is_executable();
+    let is_absent = access == Access::Execute
+        && here.areas.containing(page).is_some_and(is_plain)
+        && !here.is_resident(&call.kernel.memory, page);
+    if is_absent { Access::Read } else { access }
+}
+
+/// Brings the page of `address` in for an access: of the program, of the kernel for it, or ahead of either (MAP_POPULATE,
+/// mlock(2)). Counts it for the address space and, as Linux mm/memory.c `mm_account_fault`, for the calling thread.
 ///
 /// # Errors
 /// As [`handle`].
@@ -96,9 +97,13 @@ pub(crate) fn fill(
             kernel.mm.counters.faults += 1;
             kernel.mm.counters.major_faults += u64::from(kind == FaultKind::FileMajor);
             kernel.emit(Event::PageFault { page, kind });
+            let usage = &mut call.current().usage;
+            if kind == FaultKind::FileMajor { usage.major_faults += 1 } else { usage.minor_faults += 1 }
             Ok(kind)
         }
         Err(bad) => {
+            // `pgfault` counts what was looked into, whatever came of it.
+            kernel.mm.counters.faults += u64::from(matches!(bad, BadAccess::BeyondFile | BadAccess::OutOfMemory));
             if bad == BadAccess::OutOfMemory {
                 kernel.mm.counters.out_of_memory += 1;
                 kernel.emit(Event::OutOfMemory { address });

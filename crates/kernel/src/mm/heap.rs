@@ -21,7 +21,12 @@ pub fn begin(kernel: &mut Kernel, space: Id<AddressSpace>, address: u64) {
 pub(crate) fn set_end(call: &mut Call, space: Id<AddressSpace>, end: u64) -> u64 {
     let here = &call.kernel.spaces[space];
     let (start, old) = (here.heap_start, here.heap_end);
-    if end < start || end > here.layout.user_end - PAGE || end - start > limits::soft(call, RLIMIT_DATA) {
+    if end < start || end > here.layout.user_end - PAGE {
+        return old;
+    }
+    // The program's own data counts, too: setrlimit(2) RLIMIT_DATA.
+    let (data_start, data_end) = call.process().image.data;
+    if (end - start).saturating_add(data_end.saturating_sub(data_start)) > limits::soft(call, RLIMIT_DATA) {
         return old;
     }
     let (old_page, new_page) = ((old + PAGE - 1) & !(PAGE - 1), (end + PAGE - 1) & !(PAGE - 1));
@@ -57,8 +62,7 @@ fn grow(call: &mut Call, space: Id<AddressSpace>, from: u64, to: u64) -> bool {
     let fill = is_locked && !area.flags.has(AreaFlags::LOCK_ON_FAULT);
     map::insert(call, space, area);
     if fill {
-        // As for mmap(2): what cannot be filled now is filled when it is used.
-        let _ = map::populate(call, space, from..to);
+        map::populate_what_can_be(call, space, from..to);
     }
     true
 }

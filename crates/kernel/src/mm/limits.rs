@@ -36,10 +36,16 @@ pub(crate) fn may_grow(
     if total > limit {
         return Err(Errno::ENOMEM.because("the process's mappings would exceed `RLIMIT_AS`"));
     }
-    if area.is_data() && totals.data.saturating_add(area.length()) > soft(call, RLIMIT_DATA) {
+    if area.is_data() && totals.data.saturating_add(area.length()) > data_limit(call) {
         return Err(Errno::ENOMEM.because("the process's data would exceed `RLIMIT_DATA`"));
     }
     Ok(())
+}
+
+/// What RLIMIT_DATA allows. Linux takes a soft limit of 0 for the hard limit: Valgrind sets it, and means brk(2) alone.
+fn data_limit(call: &Call) -> u64 {
+    let limit = call.kernel.processes[call.process_id()].limits.get(RLIMIT_DATA);
+    if limit.current == 0 { limit.maximum } else { limit.current }
 }
 
 /// Whether the calling process may lock `length` bytes more.

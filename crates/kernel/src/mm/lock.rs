@@ -62,15 +62,11 @@ pub(crate) fn lock(
     })?;
     set_flags(call, space, range.clone(), AreaFlags::LOCKED.with(on_fault))?;
     if on_fault == AreaFlags::NONE {
-        let areas = call.kernel.spaces[space].areas.overlapping(range.clone());
-        let is_accessible = areas.into_iter().all(crate::mm::Vma::is_accessible);
         map::populate(call, space, range).map_err(|(_, bad)| match bad {
             BadAccess::OutOfMemory => Errno::EAGAIN.because("no memory is left for the pages"),
+            BadAccess::Forbidden => Errno::ENOMEM.because("part of the range permits no access"),
             _ => Errno::ENOMEM.because("part of the range cannot be brought into memory"),
         })?;
-        if !is_accessible {
-            return Err(Errno::ENOMEM.because("part of the range permits no access"));
-        }
     }
     Ok(())
 }
@@ -97,8 +93,7 @@ pub(crate) fn lock_all(call: &mut Call, space: Id<AddressSpace>, flags: u32) -> 
         set_all(call, space, lock);
         if on_fault == AreaFlags::NONE {
             let end = call.kernel.spaces[space].layout.user_end;
-            // Linux ignores what cannot be filled here.
-            let _ = map::populate(call, space, PAGE..end);
+            map::populate_what_can_be(call, space, PAGE..end);
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::entry::Call;
 use crate::fs::devfs::Device;
-use crate::fs::{FileDescription, FileObject, Inode, page_cache};
+use crate::fs::{FileDescription, FileObject, FileSystem, Inode, page_cache};
 use crate::mm::AddressSpace;
 use crate::mm::fault;
 use crate::mm::limits;
@@ -84,6 +84,9 @@ pub fn map(call: &mut Call, space: Id<AddressSpace>, mut request: Request) -> Re
         return Err(Errno::ENOMEM.because("the process has too many mappings, `vm.max_map_count`"));
     }
     let start = place(call, space, &request, length)?;
+    if request.flags & MAP_HUGETLB != 0 && request.source == Source::Anonymous {
+        return Err(Errno::ENOMEM.because("no huge pages are reserved, `vm.nr_hugepages`"));
+    }
     let end = start + length;
     if request.flags & MAP_FIXED_NOREPLACE != 0
         && call.kernel.spaces[space].areas.overlapping(start..end).next().is_some()
@@ -117,9 +120,8 @@ pub fn map(call: &mut Call, space: Id<AddressSpace>, mut request: Request) -> Re
     let flags = call.kernel.spaces[space].areas.containing(start).map_or(AreaFlags::NONE, |area| area.flags);
     let lock = flags.has(AreaFlags::LOCKED) && !flags.has(AreaFlags::LOCK_ON_FAULT);
     if lock || request.flags & (MAP_POPULATE | MAP_NONBLOCK) == MAP_POPULATE {
-        // Without success the pages come when they are used: mmap(2) "does not fail if the mapping cannot be
-        // populated".
-        let _ = populate(call, space, start..end);
+        // mmap(2) "does not fail if the mapping cannot be populated".
+        populate_what_can_be(call, space, start..end);
     }
     Ok(start)
 }
@@ -177,13 +179,14 @@ pub(crate) fn place(call: &mut Call, space: Id<AddressSpace>, request: &Request,
     let wish = request.address & !(PAGE - 1);
     if wish != 0 {
         let wish = wish.max(lowest);
-        if wish <= end - length && call.kernel.spaces[space].areas.is_free(wish..wish + length) {
+        let end = if request.flags & MAP_32BIT != 0 { LOW_REGION.end } else { end };
+        if end.checked_sub(length).is_some_and(|last| wish <= last) && call.kernel.spaces[space].areas.is_free(wish..wish + length) {
             return Ok(wish);
         }
     }
     let full = Errno::ENOMEM.because("no free range of the address space is long enough");
     if request.flags & MAP_32BIT != 0 {
-        return call.kernel.spaces[space].areas.gap_above(0x4000_0000..0x8000_0000, length).ok_or(full);
+        return call.kernel.spaces[space].areas.gap_above(LOW_REGION, length).ok_or(full);
     }
     if let Some(address) = place_of_file(call, space, request, length) {
         return Ok(address);
@@ -203,6 +206,9 @@ fn place_of_file(call: &mut Call, space: Id<AddressSpace>, request: &Request, le
     let place = file_place(call, space, inode, length)?;
     call.kernel.spaces[space].areas.is_free(place..place + length).then_some(place)
 }
+
+/// Where MAP_32BIT puts mappings. Linux arch/x86/kernel/sys_x86_64.c `find_start_end`.
+const LOW_REGION: Range<u64> = 0x4000_0000..0x8000_0000;
 
 /// Whether the file's first page is in memory and begins like an ELF file: a loader has just looked at it.
 fn is_program(call: &Call, inode: Id<Inode>) -> bool {
@@ -250,10 +256,7 @@ fn describe(call: &mut Call, space: Id<AddressSpace>, request: &Request, range: 
         MAP_PRIVATE => false,
         MAP_SHARED => true,
         MAP_SHARED_VALIDATE if matches!(request.source, Source::File { .. }) => {
-            let known =
-                MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE;
-            let known = known | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB;
-            if flags & !(known | MAP_FIXED_NOREPLACE | MAP_UNINITIALIZED) != 0 {
+            if flags & !LEGACY_MAP_MASK != 0 {
                 return Err(Errno::EOPNOTSUPP.because("an unknown flag, and `MAP_SHARED_VALIDATE` is set"));
             }
             true
@@ -267,10 +270,34 @@ fn describe(call: &mut Call, space: Id<AddressSpace>, request: &Request, range: 
     match request.source {
         Source::Anonymous => {}
         Source::Shared { object, offset } => area.backing = Backing::Shared { object, offset },
-        Source::File { file, offset } => describe_file(call, &mut area, file, offset)?,
+        Source::File { file, offset } => {
+            describe_file(call, &mut area, file, offset)?;
+            if flags & MAP_SYNC != 0 && is_on_disk(call, &area) {
+                return Err(Errno::EOPNOTSUPP.because("`MAP_SYNC`, and the file is not on persistent memory"));
+            }
+        }
     }
     Ok(area)
 }
+
+/// Flags that MAP_SHARED_VALIDATE knows of. Linux include/linux/mman.h.
+const LEGACY_MAP_MASK: u32 = MAP_TYPE
+    | MAP_FIXED
+    | MAP_ANONYMOUS
+    | MAP_32BIT
+    | MAP_ABOVE4G
+    | MAP_GROWSDOWN
+    | MAP_DENYWRITE
+    | MAP_EXECUTABLE
+    | MAP_LOCKED
+    | MAP_NORESERVE
+    | MAP_POPULATE
+    | MAP_NONBLOCK
+    | MAP_STACK
+    | MAP_HUGETLB
+    | MAP_UNINITIALIZED
+    | MAP_HUGE_2MB
+    | MAP_HUGE_1GB;
 
 /// Whether the file was opened for what the mapping would do.
 fn check_modes(call: &Call, file: Id<FileDescription>, writes: bool) -> Result<(), Error> {
@@ -285,6 +312,13 @@ fn check_modes(call: &Call, file: Id<FileDescription>, writes: bool) -> Result<(
         return Err(Errno::EACCES.because("a writable shared mapping needs a file open for reading and writing"));
     }
     Ok(())
+}
+
+/// Whether the area maps a file of the host's.
+fn is_on_disk(call: &Call, area: &Vma) -> bool {
+    let Backing::File { inode, .. } = area.backing else { return false };
+    let inode = &call.kernel.vfs.inodes[inode];
+    call.kernel.vfs.mounts[inode.mount].file_system == FileSystem::Host
 }
 
 fn describe_file(call: &mut Call, area: &mut Vma, file: Id<FileDescription>, offset: u64) -> Result<(), Error> {
@@ -312,8 +346,8 @@ fn describe_file(call: &mut Call, area: &mut Vma, file: Id<FileDescription>, off
     Ok(())
 }
 
-/// Fills the pages of `range`, as if they were written where a private area permits that, else as if read. Areas that
-/// permit no access are left alone.
+/// Fills the pages of `range`, as if they were written where a private area permits that, else as if read. Stops at the
+/// first that cannot be filled. Linux mm/gup.c `__mm_populate`.
 ///
 /// # Errors
 /// The first page that could not be filled.
@@ -322,19 +356,34 @@ pub(crate) fn populate(
     space: Id<AddressSpace>,
     range: Range<u64>,
 ) -> Result<(), (u64, fault::BadAccess)> {
-    let areas: Vec<(Range<u64>, Access)> = call.kernel.spaces[space]
-        .areas
-        .overlapping(range.clone())
-        .filter(|area| area.is_accessible())
-        .map(|area| {
-            let access = if area.is_writable() && !area.shared { Access::Write } else { Access::Read };
-            (area.start.max(range.start)..area.end.min(range.end), access)
-        })
-        .collect();
-    for (range, access) in areas {
+    for (range, access) in accesses(call, space, range) {
+        let Some(access) = access else { return Err((range.start, fault::BadAccess::Forbidden)) };
         fill_range(call, space, range, access)?;
     }
     Ok(())
+}
+
+/// Fills the pages of `range` as [`populate`] does, and goes on with the next area where it cannot: MAP_POPULATE,
+/// mlockall(2). What is not filled comes, or fails, when it is used.
+pub(crate) fn populate_what_can_be(call: &mut Call, space: Id<AddressSpace>, range: Range<u64>) {
+    for (range, access) in accesses(call, space, range) {
+        if let Some(access) = access {
+            let _ = fill_range(call, space, range, access);
+        }
+    }
+}
+
+/// The parts of `range` by areas, and the access that fills each; `None` if it permits no access.
+fn accesses(call: &Call, space: Id<AddressSpace>, range: Range<u64>) -> Vec<(Range<u64>, Option<Access>)> {
+    let access = |area: &Vma| {
+        let writes = area.is_writable() && !area.shared;
+        area.is_accessible().then_some(if writes { Access::Write } else { Access::Read })
+    };
+    call.kernel.spaces[space]
+        .areas
+        .overlapping(range.clone())
+        .map(|area| (area.start.max(range.start)..area.end.min(range.end), access(area)))
+        .collect()
 }
 
 /// Fills all pages of `range` for an access.

@@ -52,8 +52,8 @@ pub(crate) fn remap(call: &mut Call, space: Id<AddressSpace>, request: Remap) ->
     if new_length == 0 {
         return invalid("`new_size` is 0");
     }
-    let area = call.kernel.spaces[space].areas.containing(address).cloned();
-    let area = area.ok_or(Errno::EFAULT.because("nothing is mapped at `old_address`"))?;
+    let unmapped = Errno::EFAULT.because("nothing is mapped at `old_address`");
+    let area = call.kernel.spaces[space].areas.containing(address).cloned().ok_or(unmapped)?;
     let old = address..address.checked_add(old_length).ok_or(Errno::EINVAL.because("the range wraps around"))?;
     if flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) != 0 {
         let new = new_address..new_address.saturating_add(new_length);
@@ -62,6 +62,9 @@ pub(crate) fn remap(call: &mut Call, space: Id<AddressSpace>, request: Remap) ->
         }
         if new.start < old.end && old.start < new.end {
             return invalid("the old and the new range overlap");
+        }
+        if flags & MREMAP_FIXED != 0 && old_length == new_length {
+            return move_areas(call, space, old, new_address, flags);
         }
         if flags & MREMAP_FIXED != 0 {
             return move_to_fixed(call, space, area, old, new, flags);
@@ -97,6 +100,28 @@ pub(crate) fn remap(call: &mut Call, space: Id<AddressSpace>, request: Remap) ->
     let place = Request { address: wish, length: new_length, protection: 0, flags: 0, source: Source::Anonymous };
     let start = map::place(call, space, &place, new_length)?;
     relocate(call, space, area, old, start..start + new_length, flags)
+}
+
+/// mremap(2) with `MREMAP_FIXED` and one length: since Linux 6.17 it moves all areas of the range, whose distances stay;
+/// what lies opposite a hole stays, too. Linux `remap_move`.
+fn move_areas(
+    call: &mut Call,
+    space: Id<AddressSpace>,
+    range: Range<u64>,
+    new_address: u64,
+    flags: u32,
+) -> Result<u64, Error> {
+    let areas = call.kernel.spaces[space].areas.overlapping(range.clone());
+    let parts: Vec<Range<u64>> =
+        areas.map(|area| area.start.max(range.start)..area.end.min(range.end)).collect();
+    for old in parts {
+        let area = call.kernel.spaces[space].areas.containing(old.start).cloned();
+        let area = area.expect("moving other areas of the range leaves this one");
+        let start = new_address + (old.start - range.start);
+        let new = start..start + (old.end - old.start);
+        move_to_fixed(call, space, area, old, new, flags)?;
+    }
+    Ok(new_address)
 }
 
 /// mremap(2) with `MREMAP_FIXED`. Linux `mremap_to`.
@@ -184,9 +209,10 @@ fn relocate(
     }
     map::insert(call, space, moved);
     if flags & MREMAP_DONTUNMAP != 0 {
+        // Of the whole area, as Linux `dontunmap_complete`.
         let lock = AreaFlags::LOCKED.with(AreaFlags::LOCK_ON_FAULT);
         let areas = &mut call.kernel.spaces[space].areas;
-        areas.change(old, |area| area.flags = area.flags.without(lock));
+        areas.change(area.start..area.end, |area| area.flags = area.flags.without(lock));
     } else {
         unmap::unmap(call, space, old);
     }
@@ -219,7 +245,6 @@ fn move_entries(call: &mut Call, space: Id<AddressSpace>, pages: Range<u64>, to:
 
 fn fill_if_locked(call: &mut Call, space: Id<AddressSpace>, flags: AreaFlags, range: Range<u64>) {
     if flags.has(AreaFlags::LOCKED) && !flags.has(AreaFlags::LOCK_ON_FAULT) {
-        // As for mmap(2): what cannot be filled now is filled when it is used.
-        let _ = map::populate(call, space, range);
+        map::populate_what_can_be(call, space, range);
     }
 }

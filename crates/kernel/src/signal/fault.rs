@@ -32,7 +32,7 @@ pub fn raise_fault(call: &mut Call, info: SigInfo) {
 /// The signal for an access that no area permits.
 pub fn page_fault(call: &mut Call, fault: PageFault, reason: BadAccess) {
     let address = fault.address;
-    call.current().fault = (14, fault.error_code(), address);
+    call.current().fault = (14, reported_error_code(call, fault), address);
     let info = match reason {
         BadAccess::Unmapped => SigInfo::fault(SIGSEGV, SEGV_MAPERR, address),
         BadAccess::Forbidden => SigInfo::fault(SIGSEGV, SEGV_ACCERR, address),
@@ -44,6 +44,19 @@ pub fn page_fault(call: &mut Call, fault: PageFault, reason: BadAccess) {
         }
     };
     raise_fault(call, info);
+}
+
+/// The error code that a handler sees. What only the kernel may access looks like a page that is there (Linux
+/// `set_signal_archinfo`), and a page without any access like one that is not: Linux takes its present bit away
+/// (`_PAGE_PROTNONE`).
+fn reported_error_code(call: &mut Call, fault: PageFault) -> u64 {
+    const PRESENT: u64 = 1;
+    let here = &call.kernel.spaces[call.space()];
+    match here.areas.containing(fault.address) {
+        _ if fault.address >= here.layout.user_end => fault.error_code() | PRESENT,
+        Some(area) if !area.is_accessible() => fault.error_code() & !PRESENT,
+        _ => fault.error_code(),
+    }
 }
 
 /// The signal for an exception that the processor raised.
