@@ -98,7 +98,11 @@ pub(crate) fn fill(
             kernel.mm.counters.major_faults += u64::from(kind == FaultKind::FileMajor);
             kernel.emit(Event::PageFault { page, kind });
             let usage = &mut call.current().usage;
-            if kind == FaultKind::FileMajor { usage.major_faults += 1 } else { usage.minor_faults += 1 }
+            if kind == FaultKind::FileMajor {
+                usage.major_faults += 1
+            } else {
+                usage.minor_faults += 1
+            }
             Ok(kind)
         }
         Err(bad) => {

@@ -180,7 +180,9 @@ pub(crate) fn place(call: &mut Call, space: Id<AddressSpace>, request: &Request,
     if wish != 0 {
         let wish = wish.max(lowest);
         let end = if request.flags & MAP_32BIT != 0 { LOW_REGION.end } else { end };
-        if end.checked_sub(length).is_some_and(|last| wish <= last) && call.kernel.spaces[space].areas.is_free(wish..wish + length) {
+        if end.checked_sub(length).is_some_and(|last| wish <= last)
+            && call.kernel.spaces[space].areas.is_free(wish..wish + length)
+        {
             return Ok(wish);
         }
     }

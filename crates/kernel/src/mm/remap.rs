@@ -112,8 +112,7 @@ fn move_areas(
     flags: u32,
 ) -> Result<u64, Error> {
     let areas = call.kernel.spaces[space].areas.overlapping(range.clone());
-    let parts: Vec<Range<u64>> =
-        areas.map(|area| area.start.max(range.start)..area.end.min(range.end)).collect();
+    let parts: Vec<Range<u64>> = areas.map(|area| area.start.max(range.start)..area.end.min(range.end)).collect();
     for old in parts {
         let area = call.kernel.spaces[space].areas.containing(old.start).cloned();
         let area = area.expect("moving other areas of the range leaves this one");
