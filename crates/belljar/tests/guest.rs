@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{Outcome, Scratch, finish, has, jar, plain_environment, project};
+use common::{Outcome, Scratch, finish, has, hash, jar, plain_environment, project};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -110,9 +110,4 @@ fn check(root: &Path, source: &Path) -> Result<(), String> {
         return Err(format!("{name}: two runs differ: hashes {first_hash} and {second_hash}"));
     }
     Ok(())
-}
-
-/// The hash that an account shows.
-fn hash(account: &str) -> Option<&str> {
-    account.lines().find_map(|line| line.trim().strip_prefix("hash"))?.split_whitespace().next()
 }

@@ -98,6 +98,11 @@ pub(crate) fn plain_environment<'a>(command: &'a mut Command, directory: &Path) 
 
 /// Runs a command to its end with `input` as its standard input.
 pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Outcome {
+    finish_within(command, input, PATIENCE)
+}
+
+/// The same, and kills it after `patience`.
+pub(crate) fn finish_within(command: &mut Command, input: &[u8], patience: Duration) -> Outcome {
     let shown = format!("{command:?}");
     let mut child = command
         .stdin(Stdio::piped())
@@ -116,9 +121,9 @@ pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Outcome {
         let pid = child.id();
         let shown = &shown;
         scope.spawn(move || {
-            if receiver.recv_timeout(PATIENCE).is_err_and(|error| error == mpsc::RecvTimeoutError::Timeout) {
+            if receiver.recv_timeout(patience).is_err_and(|error| error == mpsc::RecvTimeoutError::Timeout) {
                 _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
-                eprintln!("killed after {PATIENCE:?}: {shown}");
+                eprintln!("killed after {patience:?}: {shown}");
             }
         });
         let status = child.wait().expect("the child is ours");
@@ -154,6 +159,11 @@ pub(crate) fn same(directory: &Path, options: &[&str], arguments: &[&str], input
     let native = finish(plain_environment(&mut command, directory), input);
     assert!(jar == native, "{arguments:?} differs\n=== natively: {native:?}\n=== in the jar: {jar:?}");
     jar
+}
+
+/// The hash that an account shows.
+pub(crate) fn hash(account: &str) -> Option<&str> {
+    account.lines().find_map(|line| line.trim().strip_prefix("hash"))?.split_whitespace().next()
 }
 
 /// Every file under a directory with its size, mode and time of change.
