@@ -96,7 +96,10 @@ fn check(root: &Path, source: &Path) -> Result<(), String> {
     let (first, first_hash) = run();
     let (second, second_hash) = run();
     // Where Linux leaves open who is first, the host's load decides: what it does once in a few runs is allowed.
-    let natively = || -> Outcome { finish(plain_environment(&mut Command::new(&binary), scratch.path()), &input) };
+    let natively = || -> Outcome {
+        let scratch = Scratch::new(&format!("guest-{}", name.replace(['/', '.'], "-")));
+        finish(plain_environment(&mut Command::new(&binary), scratch.path()), &input)
+    };
     let mut native = natively();
     for _ in 0..2 {
         if first != native {
