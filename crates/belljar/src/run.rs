@@ -52,7 +52,7 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     }
     let status = exit_status(&stop);
     if stop == Stop::Hang {
-        eprint!("belljar: {}", hang::explain(&system.kernel));
+        eprint!("belljar: {}", hang::explain(&system.kernel, &mut system.outside));
     }
     if let (Some(statistics), Some(mut out)) = (&system.observer.1, account_to) {
         let summary = Summary {

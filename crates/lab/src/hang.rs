@@ -1,25 +1,30 @@
 //! Who waits for what when nobody can go on.
 
+use crate::source::{self, GuestFiles, Sources};
 use crate::text;
 use kernel::Kernel;
+use kernel::ports::Outside;
 use kernel::process::{Process, Thread, ThreadState};
 use kernel::syscalls::argument::Peek;
 use kernel::syscalls::table;
 use kernel::table::Id;
 
 /// A report about a machine in which no thread can run again.
-pub fn explain(kernel: &Kernel) -> String {
+pub fn explain(kernel: &Kernel, outside: &mut dyn Outside) -> String {
+    let (mut sources, mut files) = (Sources::default(), GuestFiles { kernel, outside });
     let mut report =
         format!("hang: no thread can run again, {} after the start\n", text::duration(kernel.clock.now().0));
     for (_, process) in kernel.processes.iter() {
         for thread in &process.threads {
-            report.push_str(&party(kernel, process, *thread));
+            let stack = sources.backtrace(&mut files, *thread);
+            let place = source::own_frame(&stack).map(|place| format!(" at {}", place.short())).unwrap_or_default();
+            report.push_str(&party(kernel, process, *thread, &place));
         }
     }
     report
 }
 
-fn party(kernel: &Kernel, process: &Process, id: Id<Thread>) -> String {
+fn party(kernel: &Kernel, process: &Process, id: Id<Thread>, place: &str) -> String {
     let thread = &kernel.threads[id];
     let call = match &thread.call {
         Some(call) => {
@@ -38,5 +43,5 @@ fn party(kernel: &Kernel, process: &Process, id: Id<Thread>) -> String {
             }
         }
     };
-    format!("  thread {} ({}){call}: {state}\n", thread.tid, text::printable(&thread.name))
+    format!("  thread {} ({}){call}{place}: {state}\n", thread.tid, text::printable(&thread.name))
 }

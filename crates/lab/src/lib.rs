@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod hang;
+pub mod source;
 pub mod statistics;
 pub mod strace;
 pub mod text;
