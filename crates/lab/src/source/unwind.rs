@@ -144,7 +144,7 @@ fn interrupted(memory: &dyn StackMemory, context: u64) -> Option<FrameRegisters>
 fn by_frame_pointer(map: &CodeMap, memory: &dyn StackMemory, frame: &FrameRegisters) -> Option<(FrameRegisters, bool)> {
     let pointer = frame.by_number[RBP];
     let distance = pointer.wrapping_sub(frame.rsp());
-    if distance > MOST_FRAME_BYTES || pointer % 8 != 0 {
+    if distance > MOST_FRAME_BYTES || !pointer.is_multiple_of(8) {
         return None;
     }
     let rip = memory.word(pointer.wrapping_add(8))?;
