@@ -121,6 +121,8 @@ pub const CAPABILITY_VERSION_1: u32 = 0x1998_0330;
 pub const CAPABILITY_VERSION_2: u32 = 0x2007_1026;
 /// `_LINUX_CAPABILITY_VERSION_3`: two 32-bit sets each.
 pub const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+/// Choose numbers of processes and of System V objects.
+pub const CAP_CHECKPOINT_RESTORE: u32 = 40;
 /// The highest capability, `CAP_CHECKPOINT_RESTORE`.
 pub const CAP_LAST: u32 = 40;
 /// All capabilities.

@@ -148,6 +148,8 @@ pub const TMPFS_MAGIC: i64 = 0x0102_1994;
 pub const PROC_SUPER_MAGIC: i64 = 0x9fa0;
 pub const SYSFS_MAGIC: i64 = 0x6265_6572;
 pub const DEVPTS_SUPER_MAGIC: i64 = 0x1cd1;
+/// [`Statfs::kind`] of mqueue.
+pub const MQUEUE_MAGIC: i64 = 0x1980_0202;
 pub const PIPEFS_MAGIC: i64 = 0x5049_5045;
 pub const SOCKFS_MAGIC: i64 = 0x534f_434b;
 pub const ANON_INODE_FS_MAGIC: i64 = 0x0904_1934;

@@ -6,6 +6,7 @@ use crate::fs::epoll::Epoll;
 use crate::fs::tty::Terminals;
 use crate::fs::{FdTable, FileDescription, FsContext, Vfs};
 use crate::ipc::eventfd::EventFd;
+use crate::ipc::namespace::IpcNamespace;
 use crate::ipc::pipe::Pipe;
 use crate::mm::{AddressSpace, Memory};
 use crate::ports::Chooser;
@@ -105,10 +106,12 @@ pub struct Kernel {
     pub signal_fds: Table<crate::signal::signalfd::SignalFd>,
     /// POSIX message queues.
     pub queues: Table<crate::ipc::posix::MessageQueue>,
-    /// Their names and limits.
-    pub posix_queues: crate::ipc::posix::Queues,
-    /// System V queues, semaphores and segments.
-    pub system_v: crate::ipc::sysv::SystemV,
+    /// System V objects, names of POSIX queues, and their limits.
+    pub ipc_namespaces: Table<IpcNamespace>,
+    /// How many namespaces were made.
+    pub ipc_namespaces_made: u32,
+    /// What semaphores are changed by when threads end, semop(2) `SEM_UNDO`.
+    pub undo_lists: Table<crate::ipc::sysv::UndoList>,
     /// eventfd(2).
     pub event_fds: Table<EventFd>,
     outbox: Vec<Record>,
@@ -150,8 +153,9 @@ impl Kernel {
             cpu_timers: Default::default(),
             signal_fds: Table::default(),
             queues: Table::default(),
-            posix_queues: Default::default(),
-            system_v: Default::default(),
+            ipc_namespaces: Table::default(),
+            ipc_namespaces_made: 0,
+            undo_lists: Table::default(),
             event_fds: Table::default(),
             outbox: Vec::new(),
         }

@@ -57,11 +57,11 @@ pub enum WaitKey {
     /// Room is handed over, mq_send(3).
     PosixQueueRoom(Id<crate::ipc::posix::MessageQueue>),
     /// The list of operations has become possible, semop(2).
-    Semaphores(crate::ipc::sysv::Identifier),
+    Semaphores(crate::ipc::sysv::ObjectId),
     /// A message came into the System V queue, or was handed over.
-    QueueMessage(crate::ipc::sysv::Identifier),
+    QueueMessage(crate::ipc::sysv::ObjectId),
     /// The System V queue has room.
-    QueueRoom(crate::ipc::sysv::Identifier),
+    QueueRoom(crate::ipc::sysv::ObjectId),
     /// Something came, or a connection, or the peer went.
     SocketReadable(Id<crate::socket::Socket>),
     /// What it sent was received, or the connection came or went.

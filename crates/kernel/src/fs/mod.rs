@@ -21,7 +21,7 @@ mod inode;
 pub mod inotify;
 pub mod locks;
 pub mod mount;
-mod names;
+pub(crate) mod names;
 mod node;
 pub mod open;
 pub mod ops;

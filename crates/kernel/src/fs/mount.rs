@@ -7,7 +7,7 @@ use crate::ports::Outside;
 use crate::table::Id;
 use abi::Error;
 use abi::stat::{
-    DEVPTS_SUPER_MAGIC, EXT4_SUPER_MAGIC, PIPEFS_MAGIC, PROC_SUPER_MAGIC, S_IFDIR, SYSFS_MAGIC, TMPFS_MAGIC,
+    DEVPTS_SUPER_MAGIC, EXT4_SUPER_MAGIC, MQUEUE_MAGIC, PIPEFS_MAGIC, PROC_SUPER_MAGIC, S_IFDIR, SYSFS_MAGIC, TMPFS_MAGIC,
     make_device,
 };
 
@@ -28,6 +28,8 @@ pub enum FileSystem {
     Devices,
     /// `/dev/pts`.
     Terminals,
+    /// `/dev/mqueue`, and the POSIX message queues of other IPC namespaces.
+    Queues,
 }
 
 impl FileSystem {
@@ -40,6 +42,7 @@ impl FileSystem {
             FileSystem::Proc => PROC_SUPER_MAGIC,
             FileSystem::Sys => SYSFS_MAGIC,
             FileSystem::Terminals => DEVPTS_SUPER_MAGIC,
+            FileSystem::Queues => MQUEUE_MAGIC,
         }
     }
 
@@ -53,6 +56,7 @@ impl FileSystem {
             FileSystem::Sys => "sysfs",
             FileSystem::Devices => "devtmpfs",
             FileSystem::Terminals => "devpts",
+            FileSystem::Queues => "mqueue",
         }
     }
 
@@ -62,7 +66,7 @@ impl FileSystem {
             FileSystem::Host => "rw,noatime",
             FileSystem::Tmp => "rw,nosuid,nodev,noatime",
             FileSystem::Nameless => "rw,noatime",
-            FileSystem::Proc | FileSystem::Sys => "rw,nosuid,nodev,noexec,noatime",
+            FileSystem::Proc | FileSystem::Sys | FileSystem::Queues => "rw,nosuid,nodev,noexec,noatime",
             FileSystem::Devices => "rw,nosuid,noatime,mode=755",
             FileSystem::Terminals => "rw,nosuid,noexec,noatime,gid=5,mode=620,ptmxmode=666",
         }
@@ -103,6 +107,22 @@ impl Kernel {
     pub fn nameless_mount(&self) -> Id<Mount> {
         let mut mounts = self.vfs.mounts.iter();
         mounts.find(|(_, mount)| mount.file_system == FileSystem::Nameless).expect("made at boot").0
+    }
+
+    /// The root of the first file system of message queues, `/dev/mqueue`.
+    pub fn queues_root(&self) -> Id<Node> {
+        let mut mounts = self.vfs.mounts.iter();
+        let queues = mounts.find(|(_, mount)| mount.file_system == FileSystem::Queues).expect("mounted at boot");
+        queues.1.root.expect("the root is made with the mount")
+    }
+
+    /// Gives up a file system that has no place in the tree: it goes with its last node.
+    pub fn give_up_mount(&mut self, root: Id<Node>) {
+        let mount = self.vfs.nodes[root].mount;
+        assert!(self.vfs.mounts[mount].at.is_none(), "what is in the tree stays");
+        self.hold_node(root);
+        self.vfs.mounts[mount].root = None;
+        self.release_node(root);
     }
 
     /// Mounts a file system whose root is an empty directory, on the directory `at` if it has a place in the tree.
@@ -201,7 +221,8 @@ fn escape(path: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Mounts what every run has: the host's files, and over them `/tmp`, `/dev`, `/dev/shm`, `/dev/pts`, `/proc`, `/sys`.
+/// Mounts what every run has: the host's files, and over them `/tmp`, `/dev`, `/dev/shm`, `/dev/pts`, `/dev/mqueue`,
+/// `/proc`, `/sys`.
 ///
 /// # Errors
 /// The host's, if its root directory cannot be looked at.
@@ -222,6 +243,8 @@ pub fn start(kernel: &mut Kernel, outside: &mut dyn Outside) -> Result<(), Error
     kernel.mount(FileSystem::Tmp, "tmpfs", Some(shm), 0o1777);
     let pts = mount_point(kernel, outside, dev, b"pts", 0o755);
     kernel.mount(FileSystem::Terminals, "devpts", Some(pts), 0o755);
+    let queues = mount_point(kernel, outside, dev, b"mqueue", 0o755);
+    kernel.mount(FileSystem::Queues, "mqueue", Some(queues), 0o1777);
     let proc = mount_point(kernel, outside, root, b"proc", 0o555);
     let proc = kernel.mount(FileSystem::Proc, "proc", Some(proc), 0o555);
     let sys = mount_point(kernel, outside, root, b"sys", 0o555);

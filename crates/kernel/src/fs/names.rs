@@ -24,7 +24,7 @@ const MAX_LINKS: u32 = 65_000;
 ///
 /// # Errors
 /// `EISDIR`, `ENOENT`, `ENOTDIR`, `EACCES`, `EPERM`, `EBUSY`.
-pub(super) fn unlink(call: &mut Call, found: &Found) -> Result<(), Error> {
+pub(crate) fn unlink(call: &mut Call, found: &Found) -> Result<(), Error> {
     if found.last != Last::Name {
         return Err(Errno::EISDIR.because("a directory is removed with rmdir(2)"));
     }
@@ -314,7 +314,7 @@ fn check_removable(call: &Call, directory: Id<Node>, node: Id<Node>) -> Result<(
     call.subject().check_removal(call.kernel.inode(directory), call.kernel.inode(node))?;
     let mount = call.kernel.vfs.nodes[directory].mount;
     match call.kernel.vfs.mounts[mount].file_system {
-        FileSystem::Host | FileSystem::Tmp | FileSystem::Nameless | FileSystem::Devices => {}
+        FileSystem::Host | FileSystem::Tmp | FileSystem::Nameless | FileSystem::Devices | FileSystem::Queues => {}
         FileSystem::Proc | FileSystem::Sys | FileSystem::Terminals => {
             return Err(Errno::EPERM.because("names of this file system cannot be changed"));
         }

@@ -6,6 +6,7 @@
 use super::inode::{DirectoryEntry, Inode, InodeKind};
 use super::inotify;
 use super::mount::Mount;
+use crate::ipc::posix::message_queue;
 use crate::kernel::Kernel;
 use crate::table::Id;
 
@@ -136,6 +137,9 @@ impl Kernel {
             inotify::inode_is_gone(self, node.inode);
         }
         self.release_inode(node.inode);
+        if node.parent.is_none() && self.vfs.mounts[node.mount].root.is_none() {
+            self.vfs.mounts.remove(node.mount);
+        }
         if let Some(parent) = node.parent {
             self.release_node(parent);
         }
@@ -170,6 +174,7 @@ impl Kernel {
                 self.mm.clean.forget(id);
                 pages.free(&mut self.memory);
             }
+            InodeKind::Queue(queue) => message_queue::file_is_gone(self, queue),
             InodeKind::Directory(directory) => {
                 assert!(
                     !directory.entries.values().any(|entry| matches!(entry, DirectoryEntry::Node(_))),

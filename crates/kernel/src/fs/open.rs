@@ -10,6 +10,7 @@ use super::page_cache::Pages;
 use super::path::{self, Follow, Found, Last};
 use super::permission::{EXECUTE, READ, WRITE};
 use crate::entry::Call;
+use crate::ipc::posix::names;
 use crate::table::Id;
 use abi::fcntl::{
     O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY, O_TMPFILE,
@@ -85,6 +86,9 @@ pub(super) fn locate(
         if found.has_trailing_slash {
             return Err(Errno::EISDIR.because("slashes follow the name of a file to be made"));
         }
+        if call.kernel.is_queues_directory(found.directory) {
+            return names::create(call, found.directory, &found.name, mode, None).map(made);
+        }
         let mode = S_IFREG | mode & 0o7777;
         return make(call, &found, mode, InodeKind::Regular(Pages::default()), 0).map(made);
     };
@@ -104,7 +108,7 @@ pub(super) fn locate(
         return Ok(made(node));
     }
     check_open(call, inode, flags)?;
-    Ok(Located { node, truncates: flags & O_TRUNC != 0 && inode.is_regular() })
+    Ok(Located { node, truncates: flags & O_TRUNC != 0 && inode.pages().is_some() })
 }
 
 fn check_flags(flags: u32) -> Result<(), Error> {
@@ -174,6 +178,14 @@ pub(crate) fn make(
     Ok(node)
 }
 
+/// Checks that the caller may add names to a directory, whatever its file system takes.
+///
+/// # Errors
+/// `EACCES`.
+pub(crate) fn check_writable_directory(call: &Call, directory: Id<Node>) -> Result<(), Error> {
+    call.subject().check(call.kernel.inode(directory), WRITE | EXECUTE)
+}
+
 /// Checks that a name may be added to a directory.
 ///
 /// # Errors
@@ -196,14 +208,14 @@ pub(super) fn check_new_name(call: &Call, directory: Id<Node>) -> Result<(), Err
     let mount = call.kernel.vfs.nodes[directory].mount;
     match call.kernel.vfs.mounts[mount].file_system {
         FileSystem::Host | FileSystem::Tmp | FileSystem::Nameless | FileSystem::Devices => Ok(()),
-        FileSystem::Proc | FileSystem::Sys | FileSystem::Terminals => {
-            Err(Errno::EPERM.because("no file can be made on this file system"))
+        FileSystem::Proc | FileSystem::Sys | FileSystem::Terminals | FileSystem::Queues => {
+            Err(Errno::EPERM.because("no such file can be made on this file system"))
         }
     }
 }
 
 /// An inode made by the calling thread in a directory: its owner, group and mode, open(2) `O_CREAT`.
-pub(super) fn new_inode(call: &mut Call, directory: Id<Node>, mode: u32, kind: InodeKind, device: u64) -> Inode {
+pub(crate) fn new_inode(call: &mut Call, directory: Id<Node>, mode: u32, kind: InodeKind, device: u64) -> Inode {
     let mask = call.context().umask;
     let mount = call.kernel.vfs.nodes[directory].mount;
     let number = call.kernel.next_inode_number(mount);
@@ -235,7 +247,7 @@ pub(super) fn empty_directory() -> InodeKind {
 }
 
 /// A directory's names have changed.
-pub(super) fn touch_directory(call: &mut Call, directory: Id<Node>) {
+pub(crate) fn touch_directory(call: &mut Call, directory: Id<Node>) {
     let now = call.kernel.clock.realtime_ns() as i64;
     let inode = call.kernel.inode_mut(directory);
     inode.modified_ns = now;
@@ -296,6 +308,7 @@ pub(crate) fn open_node(call: &mut Call, node: Id<Node>, flags: u32) -> Result<I
             }
             InodeKind::Fifo(_) => return Err(Errno::ENXIO.because("a FIFO's opening may sleep")),
             InodeKind::Socket => return Err(Errno::ENXIO.because("a socket is connected to, not opened")),
+            InodeKind::Queue(queue) => FileObject::MessageQueue(*queue),
             InodeKind::Device => super::ops::open_device(call, node, flags)?,
             InodeKind::Anonymous(object) => super::ops::reopen_object(call, *object, flags)?,
         }

@@ -187,7 +187,7 @@ pub fn read_object(
         FileObject::Epoll(_) => Err(Errno::EINVAL.because("an epoll set cannot be read")),
         FileObject::Inotify(id) => inotify::read(call, id, to),
         FileObject::SignalFd(id) => signalfd::read(call, id, to),
-        FileObject::MessageQueue(id) => read_queue(call, file, id, to),
+        FileObject::MessageQueue(id) => read_queue(call, file, id, position, to),
         FileObject::Process(_) => Err(Errno::EINVAL.because("a process cannot be read")),
         FileObject::Socket(id) => transfer::read(call, file, id, to),
     }
@@ -259,21 +259,29 @@ fn read_queue(
     call: &mut Call,
     file: Id<FileDescription>,
     queue: Id<message_queue::MessageQueue>,
+    position: Position,
     to: &mut UserBuffer,
 ) -> Result<Transfer, Error> {
     let text = message_queue::text(call.kernel, queue);
-    let start = (call.kernel.files[file].offset as usize).min(text.len());
+    let offset = match position {
+        Position::Current => call.kernel.files[file].offset,
+        Position::At(offset) => offset,
+        Position::End => text.len() as u64,
+    };
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
     let count = (text.len() - start).min(usize::try_from(to.remaining()).unwrap_or(usize::MAX));
     call.scatter(to, &text[start..start + count])?;
     to.advance(count as u64);
-    call.kernel.files[file].offset += count as u64;
+    if position == Position::Current {
+        call.kernel.files[file].offset += count as u64;
+    }
     Ok(Transfer::Done(count))
 }
 
 /// Whether reads and writes of the file can be at any offset: pread(2), lseek(2).
 pub fn has_offset(call: &mut Call, file: Id<FileDescription>) -> bool {
     match call.kernel.files[file].object {
-        FileObject::Inode(_) | FileObject::Device(_) => true,
+        FileObject::Inode(_) | FileObject::Device(_) | FileObject::MessageQueue(_) => true,
         FileObject::Stream(_)
         | FileObject::Terminal { .. }
         | FileObject::Master(_)
@@ -286,7 +294,6 @@ pub fn has_offset(call: &mut Call, file: Id<FileDescription>) -> bool {
         | FileObject::Process(_)
         | FileObject::Epoll(_)
         | FileObject::SignalFd(_)
-        | FileObject::MessageQueue(_)
         | FileObject::Socket(_) => false,
     }
 }
@@ -312,7 +319,11 @@ pub(super) fn seek(call: &mut Call, file: Id<FileDescription>, offset: i64, when
         | FileObject::Inotify(_)
         | FileObject::Epoll(_)
         | FileObject::SignalFd(_) => Ok(0),
-        FileObject::Process(_) | FileObject::MessageQueue(_) | FileObject::Socket(_) => {
+        FileObject::MessageQueue(id) => match call.kernel.queues[id].inode {
+            Some(inode) => seek_inode(call, file, inode, offset, whence),
+            None => unreachable!("an open queue has a file"),
+        },
+        FileObject::Process(_) | FileObject::Socket(_) => {
             Err(Errno::ESPIPE.because("the file has no offset"))
         }
     }
@@ -331,6 +342,10 @@ fn seek_inode(
         (InodeKind::Regular(pages), _) => pages.size() as i64,
         (_, Snapshot::Listing(listing)) => listing.len() as i64 + 2,
         // `seq_lseek` of Linux's fs/seq_file.c knows no end.
+        (InodeKind::Queue(_), _) if matches!(whence, SEEK_DATA | SEEK_HOLE) => {
+            return Err(Errno::EINVAL.because("a queue's file has no holes"));
+        }
+        (InodeKind::Queue(_), _) => inode.size() as i64,
         (InodeKind::Generated(_), _) if whence == SEEK_END => {
             return Err(Errno::EINVAL.because("a generated file has no size to count from"));
         }
@@ -558,7 +573,7 @@ pub(super) fn reopen_object(call: &mut Call, object: FileObject, flags: u32) -> 
 /// The last holder of a description has let it go: tells the object. The description is out of its table already.
 pub(super) fn close_object(kernel: &mut Kernel, description: &FileDescription) {
     match description.object {
-        FileObject::Inode(_) | FileObject::Stream(_) | FileObject::Device(_) => {}
+        FileObject::Inode(_) | FileObject::Stream(_) | FileObject::Device(_) | FileObject::MessageQueue(_) => {}
         FileObject::Terminal { terminal, .. } => tty::device::close(kernel, terminal),
         FileObject::Master(terminal) => tty::device::close_master(kernel, terminal),
         FileObject::PipeReader(id) => {
@@ -575,7 +590,6 @@ pub(super) fn close_object(kernel: &mut Kernel, description: &FileDescription) {
         FileObject::SignalFd(id) => {
             kernel.signal_fds.remove(id);
         }
-        FileObject::MessageQueue(id) => message_queue::close(kernel, id),
         FileObject::Socket(id) => unix::close(kernel, id),
         FileObject::Process(_) => {}
     }

@@ -14,7 +14,7 @@ use abi::{Errno, Error};
 pub(super) fn truncate(call: &mut Call, inode: Id<Inode>, size: u64) -> Result<(), Error> {
     let (old, seals) = match &call.kernel.vfs.inodes[inode].kind {
         InodeKind::Regular(pages) => (pages.size(), pages.seals.unwrap_or(0)),
-        InodeKind::Generated(_) => return Ok(()),
+        InodeKind::Generated(_) | InodeKind::Queue(_) => return Ok(()),
         InodeKind::Directory(_) => return Err(Errno::EISDIR.because("a directory cannot be cut")),
         _ => return Err(Errno::EINVAL.because("only regular files can be cut")),
     };

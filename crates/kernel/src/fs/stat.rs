@@ -4,14 +4,14 @@ use super::description::{FileDescription, FileObject};
 use super::generated;
 use super::inode::{Inode, InodeKind};
 use super::mount::{FileSystem, Mount};
+use super::node::Node;
 use super::path::Place;
 use crate::entry::Call;
-use crate::ipc::posix::MessageQueue;
 use crate::kernel::Kernel;
 use crate::ports::HostMetadata;
 use crate::table::Id;
 use abi::Error;
-use abi::stat::{S_IFIFO, S_IFREG, S_IFSOCK, Stat, Statfs, Time, make_device};
+use abi::stat::{S_IFIFO, S_IFSOCK, Stat, Statfs, Time, make_device};
 
 /// `st_dev` of pipes.
 const PIPE_DEVICE: u64 = make_device(0, 13);
@@ -21,10 +21,6 @@ const ANONYMOUS_DEVICE: u64 = make_device(0, 14);
 const ANONYMOUS_INODE: u64 = 1;
 /// Number of the first pipe's inode.
 const FIRST_PIPE_INODE: u64 = 1000;
-/// Device number of POSIX message queues.
-const QUEUE_DEVICE: u64 = make_device(0, 18);
-/// Inode numbers of POSIX message queues begin here.
-const FIRST_QUEUE_INODE: u64 = 1 << 25;
 /// Device number of sockets without names.
 const SOCKET_DEVICE: u64 = make_device(0, 8);
 /// Inode numbers of sockets begin here.
@@ -80,7 +76,7 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
             mode: S_IFSOCK | 0o777,
             ..nameless(call)
         }),
-        FileObject::MessageQueue(id) => Ok(of_queue(call, id)),
+        FileObject::MessageQueue(_) => unreachable!("a queue has a node"),
         FileObject::EventFd(_)
         | FileObject::TimerFd(_)
         | FileObject::Inotify(_)
@@ -89,26 +85,6 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
         | FileObject::Process(_) => {
             Ok(Stat { device: ANONYMOUS_DEVICE, inode: ANONYMOUS_INODE, mode: 0o600, ..nameless(call) })
         }
-    }
-}
-
-/// A POSIX message queue, as a file of its own file system, mq_overview(7).
-fn of_queue(call: &Call, id: Id<MessageQueue>) -> Stat {
-    let queue = &call.kernel.queues[id];
-    let [accessed, modified, changed] = queue.times_ns.map(Time::from_ns);
-    Stat {
-        device: QUEUE_DEVICE,
-        inode: FIRST_QUEUE_INODE + u64::from(id.index()),
-        mode: S_IFREG | queue.mode,
-        links: u64::from(queue.is_linked),
-        uid: queue.uid,
-        gid: queue.gid,
-        // "the file size is that of the status line", FILENT_SIZE of ipc/mqueue.c.
-        size: 80,
-        accessed,
-        modified,
-        changed,
-        ..nameless(call)
     }
 }
 
@@ -213,6 +189,9 @@ fn blocks(kernel: &Kernel, inode: &Inode) -> u64 {
 pub fn name_of_file(kernel: &Kernel, file: Id<FileDescription>) -> Vec<u8> {
     let description = &kernel.files[file];
     if let Some(node) = description.node {
+        if let FileObject::MessageQueue(_) = description.object {
+            return queue_name(kernel, node);
+        }
         return kernel.path_of(node);
     }
     match description.object {
@@ -232,17 +211,20 @@ pub fn name_of_file(kernel: &Kernel, file: Id<FileDescription>) -> Vec<u8> {
         FileObject::Process(_) => b"anon_inode:[pidfd]".to_vec(),
         FileObject::Inotify(_) => b"anon_inode:inotify".to_vec(),
         FileObject::SignalFd(_) => b"anon_inode:[signalfd]".to_vec(),
-        FileObject::MessageQueue(id) => {
-            let named = kernel.posix_queues.by_name.iter().find(|(_, queue)| **queue == id);
-            match named {
-                Some((name, _)) => [b"/", &name[..]].concat(),
-                None => b"/ (deleted)".to_vec(),
-            }
-        }
+        FileObject::MessageQueue(_) => unreachable!("a queue has a node"),
         FileObject::Socket(socket) => {
             format!("socket:[{}]", FIRST_SOCKET_INODE + u64::from(socket.index())).into_bytes()
         }
     }
+}
+
+/// The name of a queue as mq_open(3) knows it, which opens it beside the tree.
+fn queue_name(kernel: &Kernel, node: Id<Node>) -> Vec<u8> {
+    let mut name = [b"/", &kernel.vfs.nodes[node].name[..]].concat();
+    if kernel.is_detached(node) {
+        name.extend_from_slice(b" (deleted)");
+    }
+    name
 }
 
 /// statfs(2). Space is the guest's memory, where all changes are kept.
@@ -256,7 +238,9 @@ pub fn of_file_system(kernel: &Kernel, mount: Id<Mount>) -> Statfs {
         | match file_system {
             FileSystem::Host | FileSystem::Nameless => 0,
             FileSystem::Tmp => abi::stat::ST_NOSUID | abi::stat::ST_NODEV,
-            FileSystem::Proc | FileSystem::Sys => abi::stat::ST_NOSUID | abi::stat::ST_NODEV | abi::stat::ST_NOEXEC,
+            FileSystem::Proc | FileSystem::Sys | FileSystem::Queues => {
+                abi::stat::ST_NOSUID | abi::stat::ST_NODEV | abi::stat::ST_NOEXEC
+            }
             FileSystem::Devices => abi::stat::ST_NOSUID,
             FileSystem::Terminals => abi::stat::ST_NOSUID | abi::stat::ST_NOEXEC,
         };

@@ -3,6 +3,8 @@
 pub(crate) mod calls;
 pub mod eventfd;
 pub mod fifo;
+pub mod line;
+pub mod namespace;
 pub mod pipe;
 pub mod posix;
 pub mod sysv;

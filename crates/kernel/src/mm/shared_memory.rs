@@ -1,6 +1,7 @@
 //! [`SharedMemory`]: frames without a file that several address spaces map, mmap(2) `MAP_SHARED|MAP_ANONYMOUS`,
 //! shmget(2).
 
+use crate::ipc::sysv::ObjectId;
 use crate::kernel::Kernel;
 use crate::mm::{Origin, reclaim, unmap};
 use crate::table::Id;
@@ -24,6 +25,8 @@ pub struct SharedMemory {
     pages: BTreeMap<u64, FrameNumber>,
     /// Address spaces that map it, and the System V segment that it is.
     pub references: u32,
+    /// The System V segment that it is.
+    pub segment: Option<ObjectId>,
 }
 
 impl SharedMemory {
@@ -42,7 +45,7 @@ impl SharedMemory {
 pub fn create(kernel: &mut Kernel, size: u64, name: &str) -> Id<SharedMemory> {
     kernel.mm.shared_numbers += 1;
     let number = kernel.mm.shared_numbers;
-    kernel.mm.shared.insert(SharedMemory { number, name: name.into(), size, pages: BTreeMap::new(), references: 1 })
+    kernel.mm.shared.insert(SharedMemory { number, name: name.into(), size, pages: BTreeMap::new(), references: 1, segment: None })
 }
 
 /// Takes another reference.

@@ -186,6 +186,7 @@ fn make_first(kernel: &mut Kernel, init: Id<Process>, credentials: Id<Credential
     let mut fd_table = FdTable::default();
     fd_table.references = 1;
     let fd_table = kernel.fd_tables.insert(fd_table);
+    let ipc_namespace = crate::ipc::namespace::create(kernel);
     super::credentials::retain(kernel, credentials);
     let thread = kernel.threads.insert(Thread {
         tid: pid,
@@ -200,6 +201,8 @@ fn make_first(kernel: &mut Kernel, init: Id<Process>, credentials: Id<Credential
         fault: (0, 0, 0),
         fd_table,
         fs_context,
+        ipc_namespace,
+        undo: None,
         credentials,
         name: Vec::new(),
         clear_child_tid: 0,

@@ -6,6 +6,8 @@ use super::{Attributes, Process, Thread, ThreadState, Usage, credentials, image}
 use crate::entry::Call;
 use crate::event::Event;
 use crate::fs;
+use crate::ipc::namespace;
+use crate::ipc::sysv::semaphore;
 use crate::mm::{self, AddressSpace};
 use crate::process::pids::PID_MAX;
 use crate::sched::{self, Policy};
@@ -166,7 +168,12 @@ impl Plan {
             if !call.has_capability(CAP_SYS_ADMIN) {
                 return Err(Errno::EPERM.because("a new namespace needs CAP_SYS_ADMIN"));
             }
-            return refused("this kernel is built without namespaces");
+            if self.has(CLONE_NAMESPACES & !CLONE_NEWIPC) {
+                return refused("this kernel is built without namespaces but those of IPC");
+            }
+            if self.has(CLONE_SYSVSEM) {
+                return refused("`CLONE_NEWIPC` excludes `CLONE_SYSVSEM`");
+            }
         }
         if self.exit_signal > SIGRTMAX {
             return refused("the exit signal is none");
@@ -320,6 +327,14 @@ fn make_thread(call: &mut Call, plan: &Plan, tid: i32, process: Id<Process>) -> 
     } else {
         kernel.copy_context(fs_context)
     };
+    let ipc_namespace = if plan.has(CLONE_NEWIPC) {
+        namespace::create(kernel)
+    } else {
+        let shared = kernel.threads[call.thread].ipc_namespace;
+        kernel.ipc_namespaces[shared].references += 1;
+        shared
+    };
+    let undo = plan.has(CLONE_SYSVSEM).then(|| semaphore::share_undo(kernel, call.thread));
     let set = kernel.threads[call.thread].credentials;
     credentials::retain(kernel, set);
     let uid = kernel.credentials[set].uid;
@@ -352,6 +367,8 @@ fn make_thread(call: &mut Call, plan: &Plan, tid: i32, process: Id<Process>) -> 
         fault: (0, 0, 0),
         fd_table,
         fs_context,
+        ipc_namespace,
+        undo,
         credentials: set,
         name: own.name.clone(),
         clear_child_tid: if plan.has(CLONE_CHILD_CLEARTID) { plan.child_tid } else { 0 },

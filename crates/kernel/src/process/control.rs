@@ -6,6 +6,7 @@ use super::users::SECBIT_KEEP_CAPS;
 use super::{Credentials, Process, credentials, permission};
 use crate::entry::Call;
 use crate::event::Event;
+use crate::ipc::namespace;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::user::UserPtr;
 use abi::process::*;
@@ -253,7 +254,7 @@ pub fn membarrier(call: &mut Call, command: i32, flags: u32, _cpu: i32) -> SysRe
     }
 }
 
-/// unshare(2): what threads share can be taken apart; there are no namespaces.
+/// unshare(2): what threads share can be taken apart; of namespaces, there are those of IPC.
 pub fn unshare(call: &mut Call, flags: u64) -> SysResult {
     let known = CLONE_THREAD | CLONE_FS | CLONE_NAMESPACES | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM;
     if flags & !known != 0 {
@@ -263,8 +264,10 @@ pub fn unshare(call: &mut Call, flags: u64) -> SysResult {
         if !call.has_capability(CAP_SYS_ADMIN) {
             return Err(Errno::EPERM.because("a new namespace needs CAP_SYS_ADMIN"));
         }
-        call.kernel.emit(Event::Unsupported { number: 272, what: "namespaces" });
-        return invalid("this kernel is built without namespaces");
+        if flags & CLONE_NAMESPACES & !CLONE_NEWIPC != 0 {
+            call.kernel.emit(Event::Unsupported { number: 272, what: "namespaces other than of IPC" });
+            return invalid("this kernel is built without namespaces but those of IPC");
+        }
     }
     let process = call.process_id();
     let space = call.space();
@@ -284,6 +287,15 @@ pub fn unshare(call: &mut Call, flags: u64) -> SysResult {
         let own = crate::fs::file::copy_table(call.kernel, shared);
         call.current().fd_table = own;
         crate::fs::file::release_table(call.kernel, shared);
+    }
+    if flags & (CLONE_SYSVSEM | CLONE_NEWIPC) != 0 {
+        crate::ipc::sysv::semaphore::leave(call);
+    }
+    if flags & CLONE_NEWIPC != 0 {
+        let shared = call.ipc_namespace();
+        let own = namespace::create(call.kernel);
+        call.current().ipc_namespace = own;
+        namespace::release(call, shared);
     }
     Flow::OK
 }
@@ -314,8 +326,9 @@ pub fn kcmp(call: &mut Call, pid1: i32, pid2: i32, kind: i32, index1: u64, index
         2 => done(order(&one.fd_table, &two.fd_table)),
         3 => done(order(&one.fs_context, &two.fs_context)),
         4 => done(order(&process(one).actions, &process(two).actions)),
-        // I/O contexts and System V undo lists: each process has its own.
-        5 | 6 => done(order(&one.process, &two.process)),
+        // I/O contexts: each process has its own.
+        5 => done(order(&one.process, &two.process)),
+        6 => done(order(&one.undo, &two.undo)),
         _ => invalid("`type` is unknown"),
     }
 }

@@ -135,4 +135,6 @@ pub struct UserAccount {
     pub processes: u64,
     /// Queued signals, for RLIMIT_SIGPENDING.
     pub signals: u64,
+    /// Bytes that POSIX message queues may hold, for RLIMIT_MSGQUEUE.
+    pub queue_bytes: u64,
 }

@@ -5,6 +5,7 @@ use crate::entry::Call;
 use crate::event::Event;
 use crate::fs;
 use crate::futex;
+use crate::ipc::{namespace, sysv};
 use crate::kernel::Kernel;
 use crate::mm;
 use crate::signal::{self, SignalSet, Target};
@@ -44,6 +45,7 @@ pub fn end_thread(call: &mut Call, status: i32) {
     }
     call.current().call = None;
     leave_futexes(call);
+    sysv::semaphore::leave(call);
     let kernel = &mut *call.kernel;
     kernel.unblock(id);
     kernel.scheduler.forget(id);
@@ -72,6 +74,8 @@ pub fn end_thread(call: &mut Call, status: i32) {
         let status = process.exiting.or(process.leader_status).unwrap_or(status);
         end_process(call, process_id, status);
     }
+    sysv::shared_memory::creator_ended(call.kernel, id);
+    namespace::release(call, call.ipc_namespace());
     let kernel = &mut *call.kernel;
     let Thread { credentials: set, .. } = kernel.threads.remove(id);
     let uid = kernel.credentials[set].uid;
@@ -103,7 +107,6 @@ pub(crate) fn leave_futexes(call: &mut Call) {
 /// The last thread is gone: gives back what the process holds, hands its children on, tells its parent.
 fn end_process(call: &mut Call, process: Id<Process>, status: i32) {
     crate::time::itimer::process_ended(call.kernel, process);
-    crate::ipc::sysv::semaphore::process_ended(call, process);
     let space = call.kernel.processes[process].space;
     let peak = call.kernel.spaces[space].peak.resident;
     let used = &mut call.kernel.processes[process].usage;

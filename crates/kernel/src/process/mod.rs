@@ -31,6 +31,7 @@ pub use usage::Usage;
 use crate::clock::{Instant, TimerKey};
 use crate::fs::tty::Terminal;
 use crate::fs::{FdTable, FsContext, Node};
+use crate::ipc::namespace::IpcNamespace;
 use crate::mm::AddressSpace;
 use crate::sched::{Policy, rseq};
 use crate::signal::{PendingSignals, SignalActions, SignalState};
@@ -204,6 +205,10 @@ pub struct Thread {
     pub fd_table: Id<FdTable>,
     /// Its working directory, root and umask.
     pub fs_context: Id<FsContext>,
+    /// Its System V objects and POSIX queues, ipc_namespaces(7).
+    pub ipc_namespace: Id<IpcNamespace>,
+    /// What its end undoes of semaphores, semop(2) `SEM_UNDO`; shared by `CLONE_SYSVSEM`.
+    pub undo: Option<Id<crate::ipc::sysv::UndoList>>,
     /// In whose name it acts.
     pub credentials: Id<Credentials>,
     /// comm: at most 15 bytes, prctl(2) `PR_SET_NAME`.

@@ -192,6 +192,10 @@ pub(crate) fn mknodat(call: &mut Call, directory: Fd, path: UserCStr, mode: u32,
     if matches!(kind, InodeKind::Device) && !call.subject().makes_devices {
         return Err(Errno::EPERM.because("device nodes are made by root"));
     }
+    if matches!(kind, InodeKind::Regular(_)) && call.kernel.is_queues_directory(found.directory) {
+        crate::ipc::posix::names::create(call, found.directory, &found.name, mode, None)?;
+        return Flow::OK;
+    }
     let type_bits = if mode & S_IFMT == 0 { S_IFREG } else { mode & S_IFMT };
     let device = if matches!(kind, InodeKind::Device) { device & 0xffff_ffff } else { 0 };
     open::make(call, &found, type_bits | mode & 0o7777, kind, device)?;

@@ -232,10 +232,14 @@ pub(crate) fn follow(call: &mut Call, subject: Subject, file: ProcessFile) -> Re
     let kernel = &*call.kernel;
     let ended = Errno::ENOENT.because("the process has ended");
     if let Some((name, number)) = namespace(file) {
-        // Links like these cannot be followed by their text; there is only the first of each kind.
+        // Links like these cannot be followed by their text; but for IPC, there is only the first of each kind.
         return Ok(Target::Path(format!("{name}:[{number}]").into_bytes()));
     }
     let thread = subject.thread(kernel).ok_or(ended)?;
+    if file == ProcessFile::NsIpc {
+        let number = kernel.ipc_namespaces[kernel.threads[thread].ipc_namespace].number();
+        return Ok(Target::Path(format!("ipc:[{number}]").into_bytes()));
+    }
     let context = &kernel.fs_contexts[kernel.threads[thread].fs_context];
     match file {
         ProcessFile::Cwd => Ok(Target::Node(context.directory)),
@@ -249,7 +253,6 @@ pub(crate) fn follow(call: &mut Call, subject: Subject, file: ProcessFile) -> Re
 fn namespace(file: ProcessFile) -> Option<(&'static str, u32)> {
     Some(match file {
         ProcessFile::NsCgroup => ("cgroup", 0xEFFF_FFFB),
-        ProcessFile::NsIpc => ("ipc", 0xEFFF_FFFF),
         ProcessFile::NsMnt => ("mnt", 0xEFFF_FFF8),
         ProcessFile::NsNet => ("net", 0xEFFF_FFF9),
         ProcessFile::NsPid | ProcessFile::NsPidForChildren => ("pid", 0xEFFF_FFFC),

@@ -6,6 +6,8 @@ use crate::entry::Call;
 use crate::fs::tree::tree;
 use crate::fs::tty::device::MOST_PTYS;
 use crate::ipc::pipe;
+use crate::ipc::posix::limits as posix;
+use crate::ipc::sysv::limits::{self as system_v, LimitFile};
 use crate::kernel::Kernel;
 use crate::process::pids::PID_MAX;
 use crate::release;
@@ -19,15 +21,25 @@ tree! {
         FileNr = "fs/file-nr" 0o444;
         InodeNr = "fs/inode-nr" 0o444;
         InodeState = "fs/inode-state" 0o444;
+        MqMsgDefault = "fs/mqueue/msg_default" 0o644;
+        MqMsgMax = "fs/mqueue/msg_max" 0o644;
+        MqMsgsizeDefault = "fs/mqueue/msgsize_default" 0o644;
+        MqMsgsizeMax = "fs/mqueue/msgsize_max" 0o644;
+        MqQueuesMax = "fs/mqueue/queues_max" 0o644;
         NrOpen = "fs/nr_open" 0o444;
         OverflowFsGid = "fs/overflowgid" 0o444;
         OverflowFsUid = "fs/overflowuid" 0o444;
         PipeMaxSize = "fs/pipe-max-size" 0o444;
         ProtectedSymlinks = "fs/protected_symlinks" 0o444;
         Arch = "kernel/arch" 0o444;
+        AutoMsgmni = "kernel/auto_msgmni" 0o644;
         CapLastCap = "kernel/cap_last_cap" 0o444;
         Domainname = "kernel/domainname" 0o644;
         Hostname = "kernel/hostname" 0o644;
+        MsgNextId = "kernel/msg_next_id" 0o444;
+        Msgmax = "kernel/msgmax" 0o644;
+        Msgmnb = "kernel/msgmnb" 0o644;
+        Msgmni = "kernel/msgmni" 0o644;
         NgroupsMax = "kernel/ngroups_max" 0o444;
         NsLastPid = "kernel/ns_last_pid" 0o444;
         Osrelease = "kernel/osrelease" 0o444;
@@ -43,6 +55,13 @@ tree! {
         PoolSize = "kernel/random/poolsize" 0o444;
         Uuid = "kernel/random/uuid" 0o444;
         RandomizeVaSpace = "kernel/randomize_va_space" 0o444;
+        Sem = "kernel/sem" 0o644;
+        SemNextId = "kernel/sem_next_id" 0o444;
+        ShmNextId = "kernel/shm_next_id" 0o444;
+        ShmRmidForced = "kernel/shm_rmid_forced" 0o644;
+        Shmall = "kernel/shmall" 0o644;
+        Shmmax = "kernel/shmmax" 0o644;
+        Shmmni = "kernel/shmmni" 0o644;
         ThreadsMax = "kernel/threads-max" 0o444;
         Version = "kernel/version" 0o444;
         Somaxconn = "net/core/somaxconn" 0o444;
@@ -76,7 +95,12 @@ pub fn read(call: &mut Call, setting: Setting) -> Result<Vec<u8>, Error> {
         call.kernel.boot_id = Some(boot_id);
         return Ok(format!("{}\n", uuid_text(boot_id)).into_bytes());
     }
-    let mut text = value(call.kernel, setting).into_bytes();
+    let mut text = match (system_v_limit(setting), queue_limit(setting)) {
+        (Some(file), _) => system_v::read(call, file),
+        (_, Some(file)) => posix::read(call, file),
+        _ => value(call.kernel, setting),
+    }
+    .into_bytes();
     text.push(b'\n');
     Ok(text)
 }
@@ -117,8 +141,39 @@ fn value(kernel: &Kernel, setting: Setting) -> String {
         Setting::NrHugepages | Setting::Swappiness => "0".to_string(),
         Setting::OvercommitMemory => kernel.mm.settings.overcommit.to_string(),
         Setting::OvercommitRatio => kernel.mm.settings.overcommit_ratio.to_string(),
-        Setting::BootId | Setting::Uuid => unreachable!("made by the caller"),
+        _ => unreachable!("made by the caller"),
     }
+}
+
+/// The setting as a limit of System V objects, if it is one.
+fn system_v_limit(setting: Setting) -> Option<LimitFile> {
+    Some(match setting {
+        Setting::AutoMsgmni => LimitFile::AutoMsgmni,
+        Setting::MsgNextId => LimitFile::MsgNextId,
+        Setting::Msgmax => LimitFile::Msgmax,
+        Setting::Msgmnb => LimitFile::Msgmnb,
+        Setting::Msgmni => LimitFile::Msgmni,
+        Setting::Sem => LimitFile::Sem,
+        Setting::SemNextId => LimitFile::SemNextId,
+        Setting::ShmNextId => LimitFile::ShmNextId,
+        Setting::ShmRmidForced => LimitFile::ShmRmidForced,
+        Setting::Shmall => LimitFile::Shmall,
+        Setting::Shmmax => LimitFile::Shmmax,
+        Setting::Shmmni => LimitFile::Shmmni,
+        _ => return None,
+    })
+}
+
+/// The setting as a limit of POSIX message queues, if it is one.
+fn queue_limit(setting: Setting) -> Option<posix::LimitFile> {
+    Some(match setting {
+        Setting::MqMsgDefault => posix::LimitFile::MessagesDefault,
+        Setting::MqMsgMax => posix::LimitFile::MessagesMax,
+        Setting::MqMsgsizeDefault => posix::LimitFile::SizeDefault,
+        Setting::MqMsgsizeMax => posix::LimitFile::SizeMax,
+        Setting::MqQueuesMax => posix::LimitFile::QueuesMax,
+        _ => return None,
+    })
 }
 
 /// Changes a setting.
@@ -126,6 +181,14 @@ fn value(kernel: &Kernel, setting: Setting) -> String {
 /// # Errors
 /// `EINVAL` for what it cannot be, `EACCES` if it cannot be changed.
 pub fn write(call: &mut Call, setting: Setting, mode: u32, bytes: &[u8]) -> Result<usize, Error> {
+    if let Some(file) = system_v_limit(setting) {
+        system_v::write(call, file, bytes)?;
+        return Ok(bytes.len());
+    }
+    if let Some(file) = queue_limit(setting) {
+        posix::write(call, file, bytes)?;
+        return Ok(bytes.len());
+    }
     if mode & 0o200 == 0 {
         return Err(Errno::EACCES.because("the setting cannot be changed"));
     }
@@ -154,6 +217,18 @@ fn within(bytes: &[u8], least: i64, most: i64) -> Result<i64, Error> {
         return Err(Errno::EINVAL.because("the number is outside the setting's range"));
     }
     Ok(value)
+}
+
+/// At most `count` numbers with white space between them, each at most `most`: proc_dointvec_minmax() and its kin.
+///
+/// # Errors
+/// `EINVAL` for what is no number, or out of its range.
+pub(crate) fn numbers(bytes: &[u8], count: usize, most: u64) -> Result<Vec<u64>, Error> {
+    let wrong = Errno::EINVAL.because("a number was expected, within the setting's range");
+    let text = std::str::from_utf8(bytes).map_err(|_| wrong)?;
+    let words = text.split(['\0', '\n', ' ', '\t']).filter(|word| !word.is_empty()).take(count);
+    let number = |word: &str| word.parse().or_else(|_| u64::try_from(parse(word.as_bytes())?).map_err(|_| wrong));
+    words.map(|word| number(word).ok().filter(|value| *value <= most).ok_or(wrong)).collect()
 }
 
 fn new_uuid(call: &mut Call) -> String {

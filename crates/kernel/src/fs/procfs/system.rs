@@ -4,6 +4,7 @@ use super::{cpuinfo, meminfo};
 use crate::entry::Call;
 use crate::fs::FileSystem;
 use crate::fs::tree::tree;
+use crate::ipc::sysv::listing;
 use crate::kernel::Kernel;
 use crate::process::report::TICK_NS;
 use crate::process::{Usage, usage};
@@ -40,13 +41,14 @@ tree! {
     }
 }
 
-const FILE_SYSTEMS: [FileSystem; 6] = [
+const FILE_SYSTEMS: [FileSystem; 7] = [
     FileSystem::Sys,
     FileSystem::Tmp,
     FileSystem::Proc,
     FileSystem::Devices,
     FileSystem::Nameless,
     FileSystem::Terminals,
+    FileSystem::Queues,
 ];
 
 const DEVICES: &str = "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n128 ptm\n136 pts\n\nBlock \
@@ -60,12 +62,6 @@ const TTY_DRIVERS: &str = "\
 pty_slave            /dev/pts      136 0-1048575 pty:slave
 pty_master           /dev/ptm      128 0-1048575 pty:master
 ";
-
-const SYSVIPC_MSG: &str = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      \
-    rtime      ctime\n";
-const SYSVIPC_SEM: &str = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n";
-const SYSVIPC_SHM: &str = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      \
-    dtime      ctime                   rss                  swap\n";
 
 /// The text of a file.
 ///
@@ -89,9 +85,9 @@ pub(crate) fn read(call: &mut Call, file: SystemFile) -> Result<Vec<u8>, Error> 
         SystemFile::Partitions => "major minor  #blocks  name\n\n".into(),
         SystemFile::Stat => statistics(kernel),
         SystemFile::Swaps => "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n".into(),
-        SystemFile::SysvipcMsg => SYSVIPC_MSG.into(),
-        SystemFile::SysvipcSem => SYSVIPC_SEM.into(),
-        SystemFile::SysvipcShm => SYSVIPC_SHM.into(),
+        SystemFile::SysvipcMsg => listing::queues(call),
+        SystemFile::SysvipcSem => listing::sets(call),
+        SystemFile::SysvipcShm => listing::segments(call),
         SystemFile::TtyDrivers => TTY_DRIVERS.into(),
         SystemFile::Uptime => uptime(kernel),
         SystemFile::Version => {

@@ -1,28 +1,19 @@
 //! Handlers of mq_open(2) and its relatives.
 
-use super::message_queue::{self, Deadline, Message, MessageQueue, Notification, Receive, Send};
+use super::message_queue::{Deadline, Message, MessageQueue, Notification, Receive, Send};
+use super::names;
 use crate::entry::Call;
-use crate::fs::{Fd, FileDescription, FileObject, ops};
-use crate::kernel::Kernel;
+use crate::fs::path::{Found, Last};
+use crate::fs::{self, DirectoryEntry, Fd, FileDescription, FileObject, Node, open, ops, permission};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::time;
 use crate::user::{UserCStr, UserPtr};
-use abi::fcntl::{O_ACCMODE, O_CLOEXEC, O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY};
+use abi::fcntl::{NAME_MAX, O_ACCMODE, O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY};
 use abi::mqueue::{MQ_PRIO_MAX, QueueAttributes};
-use abi::resource::{CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SYS_RESOURCE, RLIMIT_MSGQUEUE};
 use abi::signal::SIGRTMAX;
 use abi::time::{SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SignalEvent, Timespec};
 use abi::{Errno, Error};
-
-/// Messages of a queue at most, whoever makes it: `HARD_MSGMAX`.
-const HARD_MESSAGES_MAX: i64 = 65536;
-/// Bytes of a message at most, whoever makes the queue: `HARD_MSGSIZEMAX`.
-const HARD_SIZE_MAX: i64 = 16 << 20;
-/// What a message costs beside its bytes: `sizeof(struct msg_msg)`.
-const MESSAGE_OVERHEAD: u64 = 48;
-/// What a priority costs: `sizeof(struct posix_msg_tree_node)`.
-const PRIORITY_OVERHEAD: u64 = 48;
 
 /// mq_open(2). The C library has taken the leading slash off.
 pub(crate) fn mq_open(
@@ -36,125 +27,65 @@ pub(crate) fn mq_open(
         Some(attributes) => Some(call.read(attributes)?),
         None => None,
     };
-    let name = read_name(call, name)?;
-    let id = match call.kernel.posix_queues.by_name.get(&name).copied() {
+    let found = find_name(call, name)?;
+    let node = match found.node {
         Some(_) if flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL => {
             return Err(Errno::EEXIST.because("the queue exists, and `O_EXCL` is set"));
         }
-        Some(id) => {
-            check_access(call, id, flags)?;
-            id
+        Some(node) => {
+            check_access(call, node, flags)?;
+            node
         }
-        None if flags & O_CREAT == 0 => return Err(Errno::ENOENT.because("there is no queue of this name")),
-        None => create(call, name, mode, attributes)?,
+        None if flags & O_CREAT == 0 => return Err(found.existing().expect_err("there is no such queue")),
+        None => names::create(call, found.directory, &found.name, mode, attributes)?,
     };
-    call.kernel.queues[id].descriptions += 1;
-    let kept = flags & (O_ACCMODE | O_NONBLOCK);
+    let file = open::open_node(call, node, flags & (O_ACCMODE | O_NONBLOCK))?;
     // Linux gives no choice: POSIX says that execve(2) closes queues.
-    let fd = call.open_object(FileObject::MessageQueue(id), kept | O_CLOEXEC)?;
+    let fd = call.install_fd(file, true)?;
     Ok(Flow::Done(fd.0 as u64))
 }
 
-fn read_name(call: &mut Call, name: UserCStr) -> Result<Vec<u8>, Error> {
+/// Looks a name up in the namespace's directory of queues.
+fn find_name(call: &mut Call, name: UserCStr) -> Result<Found, Error> {
     let name = call.read_path(name)?;
     match &name[..] {
-        [] => Err(Errno::ENOENT.because("the name is empty")),
-        b"." | b".." => Err(Errno::EACCES.because("the name is that of a directory")),
-        name if name.contains(&b'/') => Err(Errno::EACCES.because("the name has more slashes than the first")),
-        name if name.len() > 255 => Err(Errno::ENAMETOOLONG.because("the name has more than 255 bytes")),
-        _ => Ok(name),
+        [] => return Err(Errno::ENOENT.because("the name is empty")),
+        b"." | b".." => return Err(Errno::EACCES.because("the name is that of a directory")),
+        name if name.contains(&b'/') => {
+            return Err(Errno::EACCES.because("the name has more slashes than the first"));
+        }
+        name if name.len() > NAME_MAX => {
+            return Err(Errno::ENAMETOOLONG.because("the name has more than 255 bytes"));
+        }
+        _ => {}
     }
+    let directory = call.posix_queues().directory;
+    let entries = call.kernel.inode(directory).directory().map(|directory| &directory.entries);
+    let node = match entries.and_then(|entries| entries.get(&name)) {
+        Some(DirectoryEntry::Node(node)) => Some(*node),
+        _ => None,
+    };
+    Ok(Found { directory, name, last: Last::Name, node, has_trailing_slash: false })
 }
 
 /// The caller may open a queue in a mode.
 ///
 /// # Errors
 /// `EINVAL` for no mode, `EACCES`.
-fn check_access(call: &Call, id: Id<MessageQueue>, flags: u32) -> Result<(), Error> {
+fn check_access(call: &Call, node: Id<Node>, flags: u32) -> Result<(), Error> {
     let wanted = match flags & O_ACCMODE {
-        O_RDONLY => 0o4,
-        O_WRONLY => 0o2,
-        O_RDWR => 0o6,
+        O_RDONLY => permission::READ,
+        O_WRONLY => permission::WRITE,
+        O_RDWR => permission::READ | permission::WRITE,
         _ => return Err(Errno::EINVAL.because("`oflag` has no access mode")),
     };
-    let (queue, own) = (&call.kernel.queues[id], call.credentials());
-    let granted = if own.fsuid == queue.uid {
-        queue.mode >> 6
-    } else if own.is_in_group(queue.gid) {
-        queue.mode >> 3
-    } else {
-        queue.mode
-    };
-    if wanted & !granted != 0 && !own.has_capability(CAP_DAC_OVERRIDE) {
-        return Err(Errno::EACCES.because("the queue's permissions forbid it"));
-    }
-    Ok(())
+    call.subject().check(call.kernel.inode(node), wanted)
 }
 
-/// Makes a queue: mqueue_get_inode() of ipc/mqueue.c.
-fn create(
-    call: &mut Call,
-    name: Vec<u8>,
-    mode: u32,
-    attributes: Option<QueueAttributes>,
-) -> Result<Id<MessageQueue>, Error> {
-    let limits = call.kernel.posix_queues.limits;
-    let is_privileged = call.has_capability(CAP_SYS_RESOURCE);
-    if call.kernel.posix_queues.by_name.len() >= limits.queues_max && !is_privileged {
-        return Err(Errno::ENOSPC.because("there are as many queues as `/proc/sys/fs/mqueue/queues_max` allows"));
-    }
-    let (messages, size) = match attributes {
-        None => (limits.messages_default.min(limits.messages_max), limits.size_default.min(limits.size_max)),
-        Some(asked) => {
-            let (messages_max, size_max) =
-                if is_privileged { (HARD_MESSAGES_MAX, HARD_SIZE_MAX) } else { (limits.messages_max, limits.size_max) };
-            if !(1..=messages_max).contains(&asked.messages_max) || !(1..=size_max).contains(&asked.message_size) {
-                return Err(Errno::EINVAL.because("`mq_maxmsg` or `mq_msgsize` is not positive, or above its limit"));
-            }
-            (asked.messages_max, asked.message_size)
-        }
-    };
-    let (messages, size) = (messages as u64, size as u64);
-    let bytes = messages * (size + MESSAGE_OVERHEAD) + messages.min(u64::from(MQ_PRIO_MAX)) * PRIORITY_OVERHEAD;
-    let (uid, gid) = (call.credentials().fsuid, call.credentials().fsgid);
-    let limit = call.process().limits.soft(RLIMIT_MSGQUEUE);
-    let charged = call.kernel.posix_queues.charged.entry(uid).or_default();
-    if charged.saturating_add(bytes) > limit {
-        return Err(Errno::EMFILE.because("the user's queues would exceed RLIMIT_MSGQUEUE"));
-    }
-    *charged += bytes;
-    let mask = call.context().umask;
-    let now = call.kernel.clock.realtime_ns() as i64;
-    let mut queue = MessageQueue::new(messages as usize, size as usize);
-    queue.mode = mode & 0o7777 & !mask;
-    (queue.uid, queue.gid) = (uid, gid);
-    queue.charge = (uid, bytes);
-    queue.times_ns = [now; 3];
-    let id = call.kernel.queues.insert(queue);
-    call.kernel.posix_queues.by_name.insert(name, id);
-    Ok(id)
-}
-
-/// Takes a queue that is gone off its user's account.
-pub(super) fn discharge(kernel: &mut Kernel, user: u32, bytes: u64) {
-    if let Some(charged) = kernel.posix_queues.charged.get_mut(&user) {
-        *charged -= bytes;
-    }
-}
-
-/// mq_unlink(2).
+/// mq_unlink(2). The C library turns the `EPERM` of the sticky directory into `EACCES`.
 pub(crate) fn mq_unlink(call: &mut Call, name: UserCStr) -> SysResult {
-    let name = read_name(call, name)?;
-    let Some(id) = call.kernel.posix_queues.by_name.get(&name).copied() else {
-        return Err(Errno::ENOENT.because("there is no queue of this name"));
-    };
-    // The directory is sticky: only the owner of a queue may remove it.
-    if call.credentials().fsuid != call.kernel.queues[id].uid && !call.has_capability(CAP_FOWNER) {
-        return Err(Errno::EACCES.because("the queue belongs to another user"));
-    }
-    call.kernel.posix_queues.by_name.remove(&name);
-    call.kernel.queues[id].is_linked = false;
-    message_queue::remove_if_unused(call.kernel, id);
+    let found = find_name(call, name)?;
+    fs::names::unlink(call, &found)?;
     Flow::OK
 }
 
@@ -204,7 +135,7 @@ pub(crate) fn mq_timedsend(
     call.copy_in(message, &mut bytes)?;
     let file = call.hold(file);
     let message = Some(Message { priority, bytes });
-    ops::start(call, Send { file, queue, message, deadline, is_listed: false })
+    ops::start(call, Send { file, queue, message, deadline, ticket: None })
 }
 
 /// mq_timedreceive(2).
@@ -225,7 +156,7 @@ pub(crate) fn mq_timedreceive(
         return Err(Errno::EMSGSIZE.because("`msg_len` is less than `mq_msgsize`"));
     }
     let file = call.hold(file);
-    ops::start(call, Receive { file, queue, to, priority, deadline, is_listed: false })
+    ops::start(call, Receive { file, queue, to, priority, deadline, ticket: None, handed: None })
 }
 
 /// mq_notify(2).

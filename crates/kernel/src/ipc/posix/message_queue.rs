@@ -3,14 +3,16 @@
 //! A message that somebody waits for is handed to him and never enters the queue; so is room to those who wait to send.
 
 use crate::clock::Instant;
-use crate::entry::Call;
+use crate::entry::{self, Call};
 use crate::fs::poll::Readiness;
-use crate::fs::{FileDescription, FileObject};
+use crate::fs::{FileDescription, FileObject, Inode};
+use crate::ipc::line::{Line, Ticket};
+use crate::ipc::namespace::IpcNamespace;
 use crate::kernel::Kernel;
 use crate::ports::Chooser;
 use crate::process::{Process, Thread};
 use crate::signal::{self, Target};
-use crate::syscalls::operation::{Blocking, Interrupted, Step};
+use crate::syscalls::operation::{Blocking, Interrupted, Operation, Step};
 use crate::table::Id;
 use crate::user::UserPtr;
 use crate::wait::{Wait, WaitKey};
@@ -41,24 +43,17 @@ pub struct MessageQueue {
     pub messages_max: usize,
     /// Bytes of a message at most.
     pub message_size: usize,
-    /// Permissions.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Owner's group.
-    pub gid: u32,
-    /// Whose account it is on, and how many bytes.
+    /// Whose account it is on, and how many bytes: RLIMIT_MSGQUEUE.
     pub charge: (u32, u64),
-    /// When it was last read, written and changed, in nanoseconds since 1970.
-    pub times_ns: [i64; 3],
-    /// Whether it has a name.
-    pub is_linked: bool,
-    /// Open descriptions.
-    pub descriptions: u32,
+    /// The namespace it belongs to, which may be gone.
+    pub namespace: Id<IpcNamespace>,
+    /// Where its name, owner and times are. It lives as long as that.
+    pub inode: Option<Id<Inode>>,
     /// Who is told when a message comes into the empty queue.
     pub notification: Option<Notification>,
-    receivers: VecDeque<Receiver>,
-    senders: VecDeque<Sender>,
+    /// Threads in mq_receive(3), the most important first.
+    receivers: Line<Id<Thread>>,
+    senders: Line<Sender>,
 }
 
 /// A registration by mq_notify(3): used once.
@@ -70,39 +65,28 @@ pub struct Notification {
     pub signal: Option<(i32, u64)>,
 }
 
-/// A thread that waits for a message, and what it was handed.
-#[derive(Clone, Debug)]
-struct Receiver {
-    thread: Id<Thread>,
-    handed: Option<Message>,
-}
-
-/// A thread that waits for room, and its message until it is taken.
+/// A thread that waits for room, and its message.
 #[derive(Clone, Debug)]
 struct Sender {
     thread: Id<Thread>,
-    message: Option<Message>,
+    message: Message,
 }
 
 impl MessageQueue {
-    /// An empty queue with a name, not yet open.
-    pub fn new(messages_max: usize, message_size: usize) -> MessageQueue {
+    /// An empty queue without a name.
+    pub fn new(namespace: Id<IpcNamespace>, messages_max: usize, message_size: usize) -> MessageQueue {
         MessageQueue {
             messages: BTreeMap::new(),
             count: 0,
             bytes: 0,
             messages_max,
             message_size,
-            mode: 0,
-            uid: 0,
-            gid: 0,
             charge: (0, 0),
-            times_ns: [0; 3],
-            is_linked: true,
-            descriptions: 0,
+            namespace,
+            inode: None,
             notification: None,
-            receivers: VecDeque::new(),
-            senders: VecDeque::new(),
+            receivers: Line::default(),
+            senders: Line::default(),
         }
     }
 
@@ -154,8 +138,8 @@ pub struct Send {
     pub message: Option<Message>,
     /// Until when to wait, in nanoseconds since 1970.
     pub deadline: Deadline,
-    /// Whether it is listed among those who wait for room.
-    pub is_listed: bool,
+    /// Its place in the line of those who wait for room, once it has slept.
+    pub ticket: Option<Ticket>,
 }
 
 /// Until when a call waits.
@@ -194,23 +178,18 @@ impl Deadline {
 
 impl Blocking for Send {
     fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
-        let thread = call.thread;
-        let queue = &mut call.kernel.queues[self.queue];
-        if self.is_listed {
-            let waiting = queue.senders.iter().find(|sender| sender.thread == thread);
-            if waiting.is_none_or(|sender| sender.message.is_none()) {
-                return Ok(Step::Done(0));
-            }
+        let (thread, rank) = (call.thread, rank(call));
+        if self.ticket.is_some() {
+            // Whoever makes room ends the call; this is the deadline, or a change of the clock.
             return self.deadline.sleep(call, WaitKey::PosixQueueRoom(self.queue));
         }
-        if queue.is_full() {
+        if call.kernel.queues[self.queue].is_full() {
             if call.kernel.files[self.file].is_nonblocking() {
                 return Err(Errno::EAGAIN.because("the queue is full, and `O_NONBLOCK` is set"));
             }
             let step = self.deadline.sleep(call, WaitKey::PosixQueueRoom(self.queue))?;
-            let sender = Sender { thread, message: self.message.take() };
-            call.kernel.queues[self.queue].senders.push_back(sender);
-            self.is_listed = true;
+            let message = self.message.take().expect("a message waits once");
+            self.ticket = Some(call.kernel.queues[self.queue].senders.join(rank, Sender { thread, message }));
             return Ok(step);
         }
         let message = self.message.take().expect("a message is sent once");
@@ -223,23 +202,38 @@ impl Blocking for Send {
     }
 
     fn release(&mut self, call: &mut Call) {
-        let thread = call.thread;
-        if self.is_listed {
-            call.kernel.queues[self.queue].senders.retain(|sender| sender.thread != thread);
+        if let Some(ticket) = self.ticket {
+            call.kernel.queues[self.queue].senders.leave(ticket);
         }
         call.release_file(self.file);
     }
 }
 
+/// Who is served first: `wq_add` of ipc/mqueue.c orders by Linux's priority of the task, kernel/sched/core.c
+/// `effective_prio`.
+fn rank(call: &Call) -> i32 {
+    let policy = call.kernel.threads[call.thread].policy;
+    if policy.priority > 0 { 99 - policy.priority as i32 } else { 120 + policy.nice as i32 }
+}
+
+/// Notes that a queue was used: all three times of its file.
+fn touch(kernel: &mut Kernel, id: Id<MessageQueue>) {
+    let now = kernel.clock.realtime_ns() as i64;
+    if let Some(inode) = kernel.queues[id].inode {
+        let inode = &mut kernel.vfs.inodes[inode];
+        (inode.accessed_ns, inode.modified_ns, inode.changed_ns) = (now, now, now);
+    }
+}
+
 /// Gives a message to the first who waits for one, or puts it into the queue and tells who asked to be told.
 fn accept(call: &mut Call, id: Id<MessageQueue>, message: Message) {
-    let now = call.kernel.clock.realtime_ns() as i64;
+    touch(call.kernel, id);
     let queue = &mut call.kernel.queues[id];
-    queue.times_ns = [now; 3];
-    if let Some(receiver) = queue.receivers.iter_mut().find(|receiver| receiver.handed.is_none()) {
-        receiver.handed = Some(message);
-        let thread = receiver.thread;
-        call.kernel.unblock(thread);
+    if let Some(receiver) = queue.receivers.pop() {
+        if let Some(Operation::QueueReceive(receive)) = &mut call.kernel.threads[receiver].operation {
+            receive.handed = Some(message);
+        }
+        call.kernel.unblock(receiver);
         return;
     }
     queue.push(message);
@@ -274,19 +268,19 @@ pub struct Receive {
     pub priority: UserPtr<u32>,
     /// Until when to wait.
     pub deadline: Deadline,
-    /// Whether it is listed among those who wait for a message.
-    pub is_listed: bool,
+    /// Its place in the line of those who wait for a message, once it has slept.
+    pub ticket: Option<Ticket>,
+    /// What a sender gave to it.
+    pub handed: Option<Message>,
 }
 
 impl Blocking for Receive {
     fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
-        let thread = call.thread;
-        if self.is_listed {
-            let queue = &mut call.kernel.queues[self.queue];
-            let receiver = queue.receivers.iter_mut().find(|receiver| receiver.thread == thread);
-            if let Some(message) = receiver.and_then(|receiver| receiver.handed.take()) {
-                return self.give(call, message);
-            }
+        let (thread, rank) = (call.thread, rank(call));
+        if let Some(message) = self.handed.take() {
+            return self.give(call, message);
+        }
+        if self.ticket.is_some() {
             return self.deadline.sleep(call, WaitKey::PosixQueueMessage(self.queue));
         }
         if let Some(message) = take(call, self.queue) {
@@ -296,8 +290,7 @@ impl Blocking for Receive {
             return Err(Errno::EAGAIN.because("the queue is empty, and `O_NONBLOCK` is set"));
         }
         let step = self.deadline.sleep(call, WaitKey::PosixQueueMessage(self.queue))?;
-        call.kernel.queues[self.queue].receivers.push_back(Receiver { thread, handed: None });
-        self.is_listed = true;
+        self.ticket = Some(call.kernel.queues[self.queue].receivers.join(rank, thread));
         Ok(step)
     }
 
@@ -306,9 +299,8 @@ impl Blocking for Receive {
     }
 
     fn release(&mut self, call: &mut Call) {
-        let thread = call.thread;
-        if self.is_listed {
-            call.kernel.queues[self.queue].receivers.retain(|receiver| receiver.thread != thread);
+        if let Some(ticket) = self.ticket {
+            call.kernel.queues[self.queue].receivers.leave(ticket);
         }
         call.release_file(self.file);
     }
@@ -316,20 +308,16 @@ impl Blocking for Receive {
 
 /// Takes the first message; the first who waits for room puts his own in.
 fn take(call: &mut Call, id: Id<MessageQueue>) -> Option<Message> {
-    let now = call.kernel.clock.realtime_ns() as i64;
     let queue = &mut call.kernel.queues[id];
     let message = queue.pop()?;
-    queue.times_ns = [now; 3];
-    match queue.senders.iter_mut().find(|sender| sender.message.is_some()) {
+    match queue.senders.pop() {
         Some(sender) => {
-            let (next, thread) = (sender.message.take(), sender.thread);
-            if let Some(next) = next {
-                queue.push(next);
-            }
-            call.kernel.unblock(thread);
+            queue.push(sender.message);
+            entry::complete(call, sender.thread, Ok(0));
         }
         None => call.kernel.wake(WaitKey::PosixQueue(id)),
     }
+    touch(call.kernel, id);
     Some(message)
 }
 
@@ -379,22 +367,13 @@ pub(crate) fn flush(kernel: &mut Kernel, file: Id<FileDescription>, process: Id<
     }
 }
 
-/// The last user of an open file of a queue is gone.
-pub(crate) fn close(kernel: &mut Kernel, id: Id<MessageQueue>) {
-    let queue = &mut kernel.queues[id];
-    assert!(queue.descriptions > 0, "a queue is closed as often as it is opened");
-    queue.descriptions -= 1;
-    remove_if_unused(kernel, id);
-}
-
-/// A queue without name goes with its last open file.
-pub(super) fn remove_if_unused(kernel: &mut Kernel, id: Id<MessageQueue>) {
-    let queue = &kernel.queues[id];
-    if queue.descriptions > 0 || queue.is_linked {
-        return;
+/// The file of a queue is gone, and with it the queue: mqueue_evict_inode().
+pub(crate) fn file_is_gone(kernel: &mut Kernel, id: Id<MessageQueue>) {
+    let MessageQueue { charge: (user, bytes), namespace, .. } = kernel.queues.remove(id);
+    kernel.users.entry(user).or_default().queue_bytes -= bytes;
+    if let Some(namespace) = kernel.ipc_namespaces.get_mut(namespace) {
+        namespace.posix_queues.count -= 1;
     }
-    let (user, bytes) = kernel.queues.remove(id).charge;
-    super::calls::discharge(kernel, user, bytes);
 }
 
 #[cfg(test)]
@@ -403,7 +382,7 @@ mod tests {
 
     #[test]
     fn messages_come_out_by_priority_and_then_by_age() {
-        let mut queue = MessageQueue::new(100, 8);
+        let mut queue = MessageQueue::new(Id::FIRST, 100, 8);
         let mut model: Vec<Message> = Vec::new();
         let mut state = 5u64;
         for turn in 0..2000u32 {

@@ -2,41 +2,23 @@
 //! semaphores are futexes.
 
 pub(crate) mod calls;
+pub(crate) mod limits;
 pub mod message_queue;
+pub mod names;
 
+pub use limits::Limits;
 pub use message_queue::{MessageQueue, Receive, Send};
 
+use crate::fs::Node;
 use crate::table::Id;
-use std::collections::BTreeMap;
 
-/// All POSIX message queues by name, and their limits.
-#[derive(Clone, Debug, Default)]
+/// The POSIX message queues of a namespace. Their names are a directory, the root of a file system of its own.
+#[derive(Clone, Copy, Debug)]
 pub struct Queues {
-    /// Names, without a leading slash.
-    pub by_name: BTreeMap<Vec<u8>, Id<MessageQueue>>,
-    /// Bytes that each user's queues may take, by user: RLIMIT_MSGQUEUE.
-    charged: BTreeMap<u32, u64>,
+    /// Where their names are.
+    pub directory: Id<Node>,
+    /// How many there are, with names or without.
+    pub count: usize,
     /// `/proc/sys/fs/mqueue`.
     pub limits: Limits,
-}
-
-/// `/proc/sys/fs/mqueue`, mq_overview(7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// `msg_default`: messages of a queue made without attributes.
-    pub messages_default: i64,
-    /// `msg_max`: messages of a queue at most.
-    pub messages_max: i64,
-    /// `msgsize_default`: bytes of a message of a queue made without attributes.
-    pub size_default: i64,
-    /// `msgsize_max`: bytes of a message at most.
-    pub size_max: i64,
-    /// `queues_max`: queues at most.
-    pub queues_max: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits { messages_default: 10, messages_max: 10, size_default: 8192, size_max: 8192, queues_max: 256 }
-    }
 }

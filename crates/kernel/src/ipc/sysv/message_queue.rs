@@ -1,12 +1,14 @@
 //! Message queues, msgop(2). Linux's ipc/msg.c.
 //!
 //! A message that somebody waits for is handed to him, in the order in which receivers came, and never enters the queue.
+//! Whoever makes room puts the messages of waiting senders in, in the order in which they came.
 
-use super::registry::{self, Identifier};
-use crate::entry::Call;
+use super::registry::{self, Entry, ObjectId};
+use crate::entry::{self, Call};
+use crate::ipc::line::{Line, Ticket};
 use crate::kernel::Kernel;
 use crate::process::Thread;
-use crate::syscalls::operation::{Blocking, Interrupted, Step};
+use crate::syscalls::operation::{Blocking, Interrupted, Operation, Step};
 use crate::table::Id;
 use crate::user::UserPtr;
 use crate::wait::{Wait, WaitKey};
@@ -41,7 +43,8 @@ pub struct MessageQueue {
     pub last_sender: i32,
     /// Who received last.
     pub last_receiver: i32,
-    receivers: VecDeque<Receiver>,
+    receivers: Line<Receiver>,
+    senders: Line<Sender>,
 }
 
 /// A thread in msgrcv(2).
@@ -51,8 +54,13 @@ struct Receiver {
     selection: Selection,
     /// The longest message it takes.
     room: usize,
-    /// What it was handed.
-    handed: Option<Message>,
+}
+
+/// A thread in msgsnd(2), and its message.
+#[derive(Clone, Debug)]
+struct Sender {
+    thread: Id<Thread>,
+    message: Message,
 }
 
 /// Which messages a receiver takes.
@@ -105,7 +113,8 @@ impl MessageQueue {
             received: 0,
             last_sender: 0,
             last_receiver: 0,
-            receivers: VecDeque::new(),
+            receivers: Line::default(),
+            senders: Line::default(),
         }
     }
 
@@ -159,85 +168,113 @@ impl MessageQueue {
 #[derive(Clone, Debug)]
 pub struct SendMessage {
     /// The queue.
-    pub id: Identifier,
-    /// What to send; taken when it is sent.
+    pub object: ObjectId,
+    /// What to send; with the queue while it waits.
     pub message: Option<Message>,
     /// `IPC_NOWAIT`.
     pub flags: i32,
-    /// Whether it has slept: a queue that is gone was removed meanwhile.
-    pub has_slept: bool,
+    /// Its place in the line of those who wait for room, once it has slept.
+    pub ticket: Option<Ticket>,
 }
 
 /// A queue that may have been removed while its caller slept.
-fn find<'a>(call: &'a mut Call, id: Identifier, has_slept: bool) -> Result<&'a mut MessageQueue, Error> {
-    match call.kernel.system_v.queues.get_mut(id) {
-        Ok(entry) => Ok(&mut entry.object),
+fn find(kernel: &mut Kernel, object: ObjectId, has_slept: bool) -> Result<&mut Entry<MessageQueue>, Error> {
+    match kernel.ipc_namespaces[object.namespace].system_v.queues.get_mut(object.id) {
         Err(_) if has_slept => Err(Errno::EIDRM.because("the message queue was removed")),
-        Err(error) => Err(error),
+        found => found,
     }
 }
 
 impl Blocking for SendMessage {
     fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
-        let (now, pid) = (registry::now(call), call.process().pid);
-        let queue = find(call, self.id, self.has_slept)?;
-        let length = self.message.as_ref().map_or(0, |message| message.bytes.len());
-        if !queue.has_room(length) {
-            if self.flags & IPC_NOWAIT != 0 {
-                return Err(Errno::EAGAIN.because("the queue is full, and `IPC_NOWAIT` is set"));
-            }
-            self.has_slept = true;
-            return Ok(Step::Block(Wait::on(WaitKey::QueueRoom(self.id))));
+        let (thread, has_slept) = (call.thread, self.ticket.is_some());
+        let entry = find(call.kernel, self.object, has_slept)?;
+        if let Some(sender) = self.ticket.and_then(|ticket| entry.object.senders.leave(ticket)) {
+            self.message = Some(sender.message);
         }
-        queue.last_sender = pid;
-        queue.sent = now;
-        let message = self.message.take().expect("a message is sent once");
-        hand_over(call.kernel, self.id, message, now);
-        Ok(Step::Done(0))
+        let permissions = entry.permissions;
+        registry::check_access(call, &permissions, registry::WRITE)?;
+        let queue = &mut find(call.kernel, self.object, has_slept)?.object;
+        let message = self.message.take().expect("a sender whose message was taken is not stepped again");
+        if queue.has_room(message.bytes.len()) {
+            accept(call, self.object, message);
+            return Ok(Step::Done(0));
+        }
+        if self.flags & IPC_NOWAIT != 0 {
+            return Err(Errno::EAGAIN.because("the queue is full, and `IPC_NOWAIT` is set"));
+        }
+        self.ticket = Some(queue.senders.join(0, Sender { thread, message }));
+        Ok(Step::Block(Wait::on(WaitKey::QueueRoom(self.object))))
     }
 
     fn interrupted(&self) -> Interrupted {
         Interrupted::Never
     }
+
+    fn release(&mut self, call: &mut Call) {
+        if let Some(ticket) = self.ticket
+            && let Ok(entry) = find(call.kernel, self.object, false)
+        {
+            entry.object.senders.leave(ticket);
+        }
+    }
 }
 
-/// Gives a message to the first receiver that waits for it, or puts it into the queue: pipelined_send(). A receiver whose
-/// buffer is too small for the message is woken to fail, and the next one is asked.
-fn hand_over(kernel: &mut Kernel, id: Identifier, message: Message, now: i64) {
-    let Ok(entry) = kernel.system_v.queues.get_mut(id) else { return };
-    let queue = &mut entry.object;
-    let mut woken = Vec::new();
-    let mut message = Some(message);
-    for receiver in &mut queue.receivers {
-        let Some(candidate) = &message else { break };
-        if receiver.handed.is_some() || !receiver.selection.takes(candidate.kind) {
-            continue;
+/// Takes a message of the calling thread: gives it to the first receiver that waits for it, or puts it into the queue;
+/// pipelined_send(). A receiver whose buffer is too small for it fails, and the next one is asked.
+fn accept(call: &mut Call, object: ObjectId, message: Message) {
+    let (now, pid) = (registry::now(call), call.process().pid);
+    loop {
+        let Ok(entry) = find(call.kernel, object, false) else { return };
+        let queue = &mut entry.object;
+        (queue.last_sender, queue.sent) = (pid, now);
+        let wanted = queue.receivers.iter().find(|(_, receiver)| receiver.selection.takes(message.kind));
+        let Some(receiver) = wanted.map(|(ticket, _)| ticket).and_then(|ticket| queue.receivers.leave(ticket)) else {
+            queue.push(message);
+            return;
+        };
+        if message.bytes.len() <= receiver.room {
+            let process = call.kernel.threads[receiver.thread].process;
+            let receiver_pid = call.kernel.processes[process].pid;
+            if let Ok(entry) = find(call.kernel, object, false) {
+                (entry.object.last_receiver, entry.object.received) = (receiver_pid, now);
+            }
+            hand(call.kernel, receiver.thread, Ok(message));
+            return;
         }
-        let fits = candidate.bytes.len() <= receiver.room;
-        woken.push(receiver.thread);
-        receiver.handed = message.take();
-        if fits {
-            let pid = kernel.threads[receiver.thread].process;
-            queue.last_receiver = kernel.processes[pid].pid;
-            queue.received = now;
-            break;
-        }
-        // It fails with `E2BIG`; the message goes on.
-        message = receiver.handed.clone();
+        hand(call.kernel, receiver.thread, Err(too_long()));
     }
-    if let Some(message) = message {
-        queue.push(message);
+}
+
+/// Ends the sleep of a receiver that has left the line.
+fn hand(kernel: &mut Kernel, thread: Id<Thread>, result: Result<Message, Error>) {
+    if let Some(Operation::ReceiveMessage(receive)) = &mut kernel.threads[thread].operation {
+        receive.handed = Some(result);
     }
-    for thread in woken {
-        kernel.unblock(thread);
+    kernel.unblock(thread);
+}
+
+/// Lets those senders in that the queue has room for now, and ends their calls.
+fn admit_senders(call: &mut Call, object: ObjectId) {
+    loop {
+        let Ok(entry) = find(call.kernel, object, false) else { return };
+        let queue = &mut entry.object;
+        let fits = queue.senders.iter().find(|(_, sender)| queue.has_room(sender.message.bytes.len()));
+        let Some(sender) = fits.map(|(ticket, _)| ticket).and_then(|ticket| queue.senders.leave(ticket)) else { return };
+        accept(&mut call.as_thread(sender.thread), object, sender.message);
+        entry::complete(call, sender.thread, Ok(0));
     }
+}
+
+fn too_long() -> Error {
+    Errno::E2BIG.because("the message is longer than `msgsz`")
 }
 
 /// msgrcv(2).
 #[derive(Clone, Debug)]
 pub struct ReceiveMessage {
     /// The queue.
-    pub id: Identifier,
+    pub object: ObjectId,
     /// Where the type goes, and the bytes behind it.
     pub to: UserPtr<i64>,
     /// Bytes that there is room for.
@@ -246,37 +283,50 @@ pub struct ReceiveMessage {
     pub selection: Selection,
     /// `MSG_` and `IPC_` flags.
     pub flags: i32,
-    /// Whether it has slept, and is listed among the receivers.
-    pub is_listed: bool,
+    /// Its place in the line of those who wait for a message, once it has slept.
+    pub ticket: Option<Ticket>,
+    /// What a sender gave to it.
+    pub handed: Option<Result<Message, Error>>,
 }
 
 impl Blocking for ReceiveMessage {
     fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
-        if let Some(message) = self.take_handed(call)? {
-            return self.give(call, &message);
+        if let Some(handed) = self.handed.take() {
+            return self.give(call, &handed?);
         }
+        let has_slept = self.ticket.is_some();
         let (now, pid) = (registry::now(call), call.process().pid);
         let cuts = self.flags & MSG_NOERROR != 0;
-        let (selection, room) = (self.selection, self.room);
-        let queue = find(call, self.id, self.is_listed)?;
+        let (thread, selection, room) = (call.thread, self.selection, self.room);
+        let entry = find(call.kernel, self.object, has_slept)?;
+        if let Some(ticket) = self.ticket {
+            entry.object.receivers.leave(ticket);
+        }
+        let permissions = entry.permissions;
+        registry::check_access(call, &permissions, registry::READ)?;
+        let queue = &mut find(call.kernel, self.object, has_slept)?.object;
         let Some(index) = queue.find(selection) else {
             if self.flags & IPC_NOWAIT != 0 {
                 return Err(Errno::ENOMSG.because("the queue has no such message"));
             }
-            self.list(call)?;
-            return Ok(Step::Block(Wait::on(WaitKey::QueueMessage(self.id))));
+            let room = if cuts { usize::MAX } else { room };
+            self.ticket = Some(queue.receivers.join(0, Receiver { thread, selection, room }));
+            return Ok(Step::Block(Wait::on(WaitKey::QueueMessage(self.object))));
         };
-        if queue.messages[index].bytes.len() > room && !cuts {
-            return Err(Errno::E2BIG.because("the message is longer than `msgsz`"));
+        let is_too_long = queue.messages[index].bytes.len() > room;
+        if is_too_long && !cuts {
+            return Err(too_long());
         }
         if matches!(selection, Selection::Position(_)) {
+            if is_too_long {
+                return Err(Errno::EINVAL.because("`MSG_COPY` copies no part of a message"));
+            }
             let message = queue.messages[index].clone();
             return self.give(call, &message);
         }
         let message = queue.remove(index).expect("it was just found");
-        queue.last_receiver = pid;
-        queue.received = now;
-        call.kernel.wake(WaitKey::QueueRoom(self.id));
+        (queue.last_receiver, queue.received) = (pid, now);
+        admit_senders(call, self.object);
         self.give(call, &message)
     }
 
@@ -285,43 +335,15 @@ impl Blocking for ReceiveMessage {
     }
 
     fn release(&mut self, call: &mut Call) {
-        let thread = call.thread;
-        if self.is_listed
-            && let Ok(entry) = call.kernel.system_v.queues.get_mut(self.id)
+        if let Some(ticket) = self.ticket
+            && let Ok(entry) = find(call.kernel, self.object, false)
         {
-            entry.object.receivers.retain(|receiver| receiver.thread != thread);
+            entry.object.receivers.leave(ticket);
         }
     }
 }
 
 impl ReceiveMessage {
-    fn list(&mut self, call: &mut Call) -> Result<(), Error> {
-        let room = if self.flags & MSG_NOERROR != 0 { usize::MAX } else { self.room };
-        let receiver = Receiver { thread: call.thread, selection: self.selection, room, handed: None };
-        let queue = find(call, self.id, self.is_listed)?;
-        if !std::mem::replace(&mut self.is_listed, true) {
-            queue.receivers.push_back(receiver);
-        }
-        Ok(())
-    }
-
-    /// What a sender handed over.
-    fn take_handed(&self, call: &mut Call) -> Result<Option<Message>, Error> {
-        if !self.is_listed {
-            return Ok(None);
-        }
-        let thread = call.thread;
-        let queue = find(call, self.id, true)?;
-        let handed = queue.receivers.iter_mut().find(|receiver| receiver.thread == thread);
-        let handed = handed.and_then(|receiver| receiver.handed.take());
-        match handed {
-            Some(message) if message.bytes.len() > self.room && self.flags & MSG_NOERROR == 0 => {
-                Err(Errno::E2BIG.because("the message is longer than `msgsz`"))
-            }
-            handed => Ok(handed),
-        }
-    }
-
     /// Copies a message out. It is lost if that fails, as on Linux.
     fn give(&self, call: &mut Call, message: &Message) -> Result<Step, Error> {
         let length = message.bytes.len().min(self.room);
@@ -331,13 +353,17 @@ impl ReceiveMessage {
     }
 }
 
+/// Owner, permissions or limit have changed: all who wait look again, from the end of the line.
+pub(super) fn changed(kernel: &mut Kernel, object: ObjectId) {
+    kernel.wake(WaitKey::QueueRoom(object));
+    kernel.wake(WaitKey::QueueMessage(object));
+}
+
 /// Removes a queue: who waits is woken and fails with `EIDRM`.
-pub(super) fn remove(kernel: &mut Kernel, id: Identifier) {
-    let Some(entry) = kernel.system_v.queues.remove(id) else { return };
-    for receiver in entry.object.receivers {
-        kernel.unblock(receiver.thread);
+pub(super) fn remove(call: &mut Call, object: ObjectId) {
+    if call.kernel.ipc_namespaces[object.namespace].system_v.queues.remove(object.id).is_some() {
+        changed(call.kernel, object);
     }
-    kernel.wake(WaitKey::QueueRoom(id));
 }
 
 #[cfg(test)]

@@ -1,19 +1,27 @@
 //! System V communication, sysvipc(7): objects found by key, owned, with permissions, alive until they are removed.
 
 pub(crate) mod calls;
+pub(crate) mod listing;
+pub(crate) mod limits;
 pub mod message_queue;
 pub mod registry;
 pub mod semaphore;
 pub mod shared_memory;
 
 pub use message_queue::{MessageQueue, ReceiveMessage, SendMessage};
-pub use registry::{Identifier, Registry};
-pub use semaphore::{SemaphoreSet, SemaphoreWait};
+pub use limits::Limits;
+pub use registry::{Identifier, ObjectId, Registry};
+pub use semaphore::{SemaphoreSet, SemaphoreWait, UndoList};
 pub use shared_memory::Segment;
 
-use std::collections::BTreeMap;
+use super::namespace::IpcNamespace;
+use crate::entry::Call;
+use crate::table::Id;
 
-/// All System V objects.
+/// All System V objects of a namespace.
+///
+/// # Invariants
+/// - `semaphores_used` and `pages_used` are the sums over all sets and segments.
 #[derive(Clone, Debug, Default)]
 pub struct SystemV {
     /// msgget(2).
@@ -22,54 +30,29 @@ pub struct SystemV {
     pub semaphores: Registry<SemaphoreSet>,
     /// shmget(2).
     pub segments: Registry<Segment>,
-    /// What exits undo, semop(2) `SEM_UNDO`.
-    pub undo: semaphore::Undo,
-    /// Segments by the memory behind them.
-    by_memory: BTreeMap<crate::table::Id<crate::mm::SharedMemory>, Identifier>,
+    /// Semaphores of all sets.
+    pub semaphores_used: usize,
+    /// Pages of all segments.
+    pub pages_used: u64,
     /// Limits of `/proc/sys/kernel`.
     pub limits: Limits,
 }
 
-/// Limits that `/proc/sys/kernel` shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// `msgmax`: bytes of a message.
-    pub message_size: usize,
-    /// `msgmnb`: bytes of a queue.
-    pub queue_size: usize,
-    /// `msgmni`: queues.
-    pub queues: usize,
-    /// `sem`, first: semaphores of a set.
-    pub semaphores_per_set: usize,
-    /// `sem`, second: semaphores.
-    pub semaphores: usize,
-    /// `sem`, third: operations of a call.
-    pub operations: usize,
-    /// `sem`, fourth: sets.
-    pub sets: usize,
-    /// `shmmax`: bytes of a segment.
-    pub segment_size: u64,
-    /// `shmall`: pages of all segments.
-    pub segment_pages: u64,
-    /// `shmmni`: segments.
-    pub segments: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        // Linux's include/uapi/linux/msg.h, sem.h, shm.h.
-        Limits {
-            message_size: 8192,
-            queue_size: 16384,
-            queues: 32000,
-            semaphores_per_set: 32000,
-            semaphores: 1_024_000_000,
-            operations: 500,
-            sets: 32000,
-            segment_size: u64::MAX - (1 << 24),
-            segment_pages: u64::MAX - (1 << 24),
-            segments: 4096,
-        }
+/// Removes everything of a namespace that its last thread has left: free_ipc_ns(). Attached segments stay until they are
+/// detached.
+pub(super) fn remove_all(call: &mut Call, namespace: Id<IpcNamespace>) {
+    let system_v = &call.kernel.ipc_namespaces[namespace].system_v;
+    let queues: Vec<Identifier> = system_v.queues.iter().map(|entry| entry.id).collect();
+    let sets: Vec<Identifier> = system_v.semaphores.iter().map(|entry| entry.id).collect();
+    let segments: Vec<Identifier> = system_v.segments.iter().map(|entry| entry.id).collect();
+    for id in queues {
+        message_queue::remove(call, ObjectId { namespace, id });
+    }
+    for id in sets {
+        semaphore::remove(call, ObjectId { namespace, id });
+    }
+    for id in segments {
+        shared_memory::remove(call.kernel, ObjectId { namespace, id });
     }
 }
 

@@ -1,6 +1,8 @@
 //! How System V objects are found: by key, by identifier, by index; and who may do what. Linux's ipc/util.c.
 
 use crate::entry::Call;
+use crate::ipc::namespace::IpcNamespace;
+use crate::table::Id;
 use abi::ipc::{IPC_CREAT, IPC_EXCL, IPC_PRIVATE, IpcPermissions};
 use abi::resource::{CAP_IPC_OWNER, CAP_SYS_ADMIN};
 use abi::{Errno, Error};
@@ -11,8 +13,21 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identifier(pub i32);
 
+/// An object: an identifier and the namespace in which it means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// Where.
+    pub namespace: Id<IpcNamespace>,
+    /// Which.
+    pub id: Identifier,
+}
+
 /// Bits of the index: `IPCMNI_SHIFT`.
 const INDEX_BITS: u32 = 15;
+/// Objects of a kind at most, whatever the limits say: `IPCMNI`.
+pub const MOST: i32 = 1 << INDEX_BITS;
+/// Indices are used in turn until at least so many were, so that identifiers come back late: `ipc_min_cycle`.
+const SHORTEST_CYCLE: usize = 64;
 
 impl Identifier {
     /// The place among the objects of its kind.
@@ -43,12 +58,17 @@ pub struct Registry<T> {
     entries: BTreeMap<i32, Entry<T>>,
     by_key: BTreeMap<i32, i32>,
     sequence: i32,
+    /// Of the object that was made last.
     last_index: i32,
+    /// Where the search for the next free index begins.
+    cursor: i32,
+    /// The identifier that the next object is to get, `msg_next_id` and its kin; -1: the next in turn.
+    pub wanted_id: i32,
 }
 
 impl<T> Default for Registry<T> {
     fn default() -> Registry<T> {
-        Registry { entries: BTreeMap::new(), by_key: BTreeMap::new(), sequence: 0, last_index: -1 }
+        Registry { entries: BTreeMap::new(), by_key: BTreeMap::new(), sequence: 0, last_index: -1, cursor: 0, wanted_id: -1 }
     }
 }
 
@@ -108,20 +128,31 @@ impl<T> Registry<T> {
         entry.ok_or(Errno::EINVAL.because("there is no object at this index"))
     }
 
-    /// The lowest free index, with a sequence number that makes it new: ipc_idr_alloc() of ipc/util.c.
+    /// The next free index in turn, with a sequence number that makes it new: ipc_idr_alloc() of ipc/util.c.
     fn next_id(&mut self) -> Identifier {
-        let mut index = 0;
-        for used in self.entries.keys() {
-            if *used != index {
-                break;
-            }
-            index += 1;
+        let wanted = std::mem::replace(&mut self.wanted_id, -1);
+        if wanted >= 0 {
+            let wanted = Identifier(wanted);
+            let index = self.free_index(wanted.index());
+            return Identifier(wanted.0 & !(MOST - 1) | index);
         }
+        let cycle = (self.entries.len() * 3 / 2).clamp(SHORTEST_CYCLE, MOST as usize) as i32;
+        let mut index = self.free_index(self.cursor);
+        if index >= cycle {
+            index = self.free_index(0);
+        }
+        self.cursor = index + 1;
         if index <= self.last_index {
             self.sequence = (self.sequence + 1) & ((1 << (31 - INDEX_BITS)) - 1);
         }
         self.last_index = index;
         Identifier(self.sequence << INDEX_BITS | index)
+    }
+
+    /// The first free index that is not below `from`.
+    fn free_index(&self, from: i32) -> i32 {
+        let used = self.entries.range(from..).map(|(index, _)| *index);
+        from + used.zip(from..).take_while(|(used, expected)| used == expected).count() as i32
     }
 
     /// Adds an object. The caller has checked the limit of its kind.
@@ -245,10 +276,17 @@ pub fn check_owner(call: &Call, permissions: &IpcPermissions) -> Result<(), Erro
 }
 
 /// What IPC_SET changes of owner and permissions.
-pub fn change(permissions: &mut IpcPermissions, asked: &IpcPermissions) {
+///
+/// # Errors
+/// `EINVAL` for the number that is no user or no group.
+pub fn change(permissions: &mut IpcPermissions, asked: &IpcPermissions) -> Result<(), Error> {
+    if asked.uid == u32::MAX || asked.gid == u32::MAX {
+        return Err(Errno::EINVAL.because("-1 is no user and no group"));
+    }
     permissions.uid = asked.uid;
     permissions.gid = asked.gid;
     permissions.mode = permissions.mode & !0o777 | asked.mode & 0o777;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -262,12 +300,19 @@ mod tests {
         assert_eq!(registry.insert(permissions(5), 0, 'a'), Identifier(0));
         assert_eq!(registry.insert(permissions(IPC_PRIVATE), 0, 'b'), Identifier(1));
         assert_eq!(registry.remove(Identifier(0)).map(|entry| entry.object), Some('a'));
+        for index in 2..SHORTEST_CYCLE as i32 {
+            assert_eq!(registry.insert(permissions(IPC_PRIVATE), 0, 'x'), Identifier(index));
+            registry.remove(Identifier(index));
+        }
         let id = registry.insert(permissions(5), 0, 'c');
         assert_eq!(id, Identifier(1 << INDEX_BITS));
         assert!(registry.get(Identifier(0)).is_err());
         assert_eq!(registry.at_index(0).unwrap().object, 'c');
         registry.forget_key(id);
         assert_eq!(registry.insert(permissions(5), 0, 'd'), Identifier(1 << INDEX_BITS | 2));
-        assert_eq!(registry.highest_index(), 2);
+        registry.wanted_id = 5 << INDEX_BITS | 70;
+        assert_eq!(registry.insert(permissions(7), 0, 'f'), Identifier(5 << INDEX_BITS | 70));
+        assert_eq!(registry.insert(permissions(8), 0, 'g'), Identifier(1 << INDEX_BITS | 3));
+        assert_eq!(registry.highest_index(), 70);
     }
 }

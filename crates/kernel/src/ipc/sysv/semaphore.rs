@@ -4,25 +4,37 @@
 //! ([`serve_waiting`]), so that nobody who comes later can take what they wait for.
 
 use super::SEMAPHORE_MAXIMUM;
-use super::registry::{self, Identifier};
+use super::registry::{self, Entry, ObjectId};
 use crate::clock::Instant;
 use crate::entry::{self, Call};
-use crate::process::{Process, Thread};
+use crate::ipc::line::{Line, Ticket};
+use crate::kernel::Kernel;
+use crate::process::Thread;
 use crate::syscalls::operation::{Blocking, Interrupted, Step};
 use crate::table::Id;
 use crate::wait::{Wait, WaitKey};
 use abi::ipc::{IPC_NOWAIT, SEM_UNDO, SemaphoreOperation};
 use abi::{Errno, Error};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Bound, Range};
 
 /// A set.
+///
+/// # Invariants
+/// - `by_obstacle` lists every waiting list once, under the operation that cannot be done.
 #[derive(Clone, Debug, Default)]
 pub struct SemaphoreSet {
     /// Its semaphores.
     pub semaphores: Vec<Semaphore>,
     /// When it was last operated on, in seconds since 1970; 0: never.
     pub operated: i64,
-    waiting: Vec<Waiting>,
+    /// Lists that only wait for 0 come before those that change something, ranks 0 and 1: they take nothing from others.
+    waiting: Line<Waiting>,
+    by_obstacle: BTreeMap<Obstacle, BTreeSet<Ticket>>,
+    /// Waiting lists with more than one operation.
+    compound: usize,
+    /// Who has adjustments for it.
+    undone_by: BTreeSet<Id<UndoList>>,
 }
 
 /// A semaphore.
@@ -43,22 +55,51 @@ struct Waiting {
     obstacle: usize,
 }
 
+/// What a waiting list waits for first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Obstacle {
+    number: u16,
+    /// That the semaphore becomes 0, not that it grows.
+    for_zero: bool,
+}
+
+impl Waiting {
+    fn obstacle(&self) -> Obstacle {
+        let operation = self.operations[self.obstacle];
+        Obstacle { number: operation.number, for_zero: operation.change == 0 }
+    }
+}
+
 /// What a list of operations changes, if it can take effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// It can: the values afterwards, and the adjustments at exit.
-    Possible { values: Vec<(u16, i32)>, adjustments: Vec<(u16, i16)> },
+    /// It can.
+    Possible(Changes),
     /// The operation at this index cannot be done now.
     Impossible(usize),
 }
 
-/// What to add to semaphores when a process ends, by process and set.
-pub type Undo = BTreeMap<(Id<Process>, Identifier), Vec<i16>>;
+/// What a list of operations does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Changes {
+    /// The values afterwards.
+    values: Vec<(u16, i32)>,
+    /// The adjustments at exit.
+    adjustments: Vec<(u16, i16)>,
+}
+
+/// What to add to semaphores when the last of some threads ends.
+#[derive(Clone, Debug, Default)]
+pub struct UndoList {
+    /// Threads that share it, clone(2) `CLONE_SYSVSEM`.
+    pub references: u32,
+    adjustments: BTreeMap<ObjectId, Vec<i16>>,
+}
 
 impl SemaphoreSet {
     /// A set of semaphores with the value 0.
     pub fn new(count: usize) -> SemaphoreSet {
-        SemaphoreSet { semaphores: vec![Semaphore::default(); count], operated: 0, waiting: Vec::new() }
+        SemaphoreSet { semaphores: vec![Semaphore::default(); count], ..SemaphoreSet::default() }
     }
 
     /// Tries a list of operations, each seeing what those before it did: perform_atomic_semop().
@@ -66,8 +107,8 @@ impl SemaphoreSet {
     /// # Errors
     /// `ERANGE` if a value or an adjustment would leave its range.
     fn attempt(&self, operations: &[SemaphoreOperation], undo: &[i16]) -> Result<Outcome, Error> {
-        let mut values: Vec<(u16, i32)> = Vec::with_capacity(operations.len());
-        let mut adjustments: Vec<(u16, i16)> = Vec::new();
+        let mut changes = Changes::default();
+        let Changes { values, adjustments } = &mut changes;
         for (index, operation) in operations.iter().enumerate() {
             let number = operation.number;
             let before = values.iter().rev().find(|(of, _)| *of == number).map(|(_, value)| *value);
@@ -90,7 +131,7 @@ impl SemaphoreSet {
             }
             values.push((number, after));
         }
-        Ok(Outcome::Possible { values, adjustments })
+        Ok(Outcome::Possible(changes))
     }
 
     /// Puts an outcome into effect.
@@ -103,38 +144,98 @@ impl SemaphoreSet {
 
     /// How many lists wait at an operation on a semaphore: to become 0, or to grow.
     pub fn count_waiting(&self, number: u16, for_zero: bool) -> usize {
-        let obstacle = |waiting: &Waiting| waiting.operations[waiting.obstacle];
-        self.waiting
-            .iter()
-            .filter(|waiting| obstacle(waiting).number == number && (obstacle(waiting).change == 0) == for_zero)
-            .count()
+        self.by_obstacle.get(&Obstacle { number, for_zero }).map_or(0, BTreeSet::len)
     }
+
+    fn join(&mut self, waiting: Waiting) -> Ticket {
+        let obstacle = waiting.obstacle();
+        self.compound += usize::from(waiting.operations.len() > 1);
+        let ticket = self.waiting.join(i32::from(changes_anything(&waiting.operations)), waiting);
+        self.by_obstacle.entry(obstacle).or_default().insert(ticket);
+        ticket
+    }
+
+    fn leave(&mut self, ticket: Ticket) -> Option<Waiting> {
+        let waiting = self.waiting.leave(ticket)?;
+        self.compound -= usize::from(waiting.operations.len() > 1);
+        self.forget_obstacle(waiting.obstacle(), ticket);
+        Some(waiting)
+    }
+
+    fn forget_obstacle(&mut self, obstacle: Obstacle, ticket: Ticket) {
+        if let Some(tickets) = self.by_obstacle.get_mut(&obstacle) {
+            tickets.remove(&ticket);
+            if tickets.is_empty() {
+                self.by_obstacle.remove(&obstacle);
+            }
+        }
+    }
+
+    /// A waiting list has met another obstacle.
+    fn note_obstacle(&mut self, ticket: Ticket, at: usize) {
+        let Some(waiting) = self.waiting.get_mut(ticket) else { return };
+        let before = waiting.obstacle();
+        waiting.obstacle = at;
+        let after = waiting.obstacle();
+        if before != after {
+            self.forget_obstacle(before, ticket);
+            self.by_obstacle.entry(after).or_default().insert(ticket);
+        }
+    }
+
+    /// The first list behind `after` whose obstacle may have gone because one of these semaphores has changed.
+    fn next_candidate(&self, changed: &BTreeSet<u16>, after: Option<Ticket>) -> Option<Ticket> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let worth_a_look = |obstacle: &Obstacle| {
+            // A list of one operation sees the value itself.
+            let value = self.semaphores[usize::from(obstacle.number)].value;
+            self.compound > 0 || obstacle.for_zero == (value == 0)
+        };
+        changed
+            .iter()
+            .flat_map(|number| [false, true].map(|for_zero| Obstacle { number: *number, for_zero }))
+            .filter(worth_a_look)
+            .filter_map(|obstacle| self.by_obstacle.get(&obstacle)?.range((from, Bound::Unbounded)).next())
+            .min()
+            .copied()
+    }
+}
+
+fn changes_anything(operations: &[SemaphoreOperation]) -> bool {
+    operations.iter().any(|operation| operation.change != 0)
+}
+
+fn changed_numbers(operations: &[SemaphoreOperation]) -> impl Iterator<Item = u16> {
+    operations.iter().filter(|operation| operation.change != 0).map(|operation| operation.number)
 }
 
 /// semop(2) and semtimedop(2) while they cannot take effect.
 #[derive(Clone, Debug)]
 pub struct SemaphoreWait {
     /// The set.
-    pub id: Identifier,
+    pub object: ObjectId,
     /// The operations; those of a list that waits are in the set.
     pub operations: Vec<SemaphoreOperation>,
     /// Until when to wait.
     pub deadline: Option<Instant>,
-    /// Whether the list is among those that wait.
-    pub is_listed: bool,
+    /// The place of the list among those that wait.
+    pub ticket: Option<Ticket>,
+}
+
+fn find(kernel: &mut Kernel, object: ObjectId) -> Result<&mut Entry<SemaphoreSet>, Error> {
+    kernel.ipc_namespaces[object.namespace].system_v.semaphores.get_mut(object.id)
 }
 
 impl Blocking for SemaphoreWait {
     fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
-        if !self.is_listed {
-            match operate(call, self.id, &self.operations)? {
-                None => return Ok(Step::Done(0)),
-                Some(obstacle) => self.list(call, obstacle)?,
-            }
+        if self.ticket.is_none() {
+            let Some(obstacle) = operate(call, self.object, &self.operations)? else { return Ok(Step::Done(0)) };
+            let waiting = Waiting { thread: call.thread, operations: std::mem::take(&mut self.operations), obstacle };
+            self.ticket = Some(find(call.kernel, self.object)?.object.join(waiting));
         } else if self.deadline.is_some_and(|deadline| deadline <= call.kernel.clock.now()) {
             return Err(Errno::EAGAIN.because("the time is over, and the operations were not possible"));
         }
-        Ok(Step::Block(Wait::on(WaitKey::Semaphores(self.id)).with_deadline(self.deadline)))
+        Ok(Step::Block(Wait::on(WaitKey::Semaphores(self.object)).with_deadline(self.deadline)))
     }
 
     fn interrupted(&self) -> Interrupted {
@@ -143,21 +244,11 @@ impl Blocking for SemaphoreWait {
     }
 
     fn release(&mut self, call: &mut Call) {
-        let thread = call.thread;
-        if self.is_listed
-            && let Ok(entry) = call.kernel.system_v.semaphores.get_mut(self.id)
+        if let Some(ticket) = self.ticket
+            && let Ok(entry) = find(call.kernel, self.object)
         {
-            entry.object.waiting.retain(|waiting| waiting.thread != thread);
+            entry.object.leave(ticket);
         }
-    }
-}
-
-impl SemaphoreWait {
-    fn list(&mut self, call: &mut Call, obstacle: usize) -> Result<(), Error> {
-        let waiting = Waiting { thread: call.thread, operations: std::mem::take(&mut self.operations), obstacle };
-        call.kernel.system_v.semaphores.get_mut(self.id)?.object.waiting.push(waiting);
-        self.is_listed = true;
-        Ok(())
     }
 }
 
@@ -166,136 +257,162 @@ impl SemaphoreWait {
 ///
 /// # Errors
 /// `EAGAIN` if it may not, `ERANGE`.
-fn operate(call: &mut Call, id: Identifier, operations: &[SemaphoreOperation]) -> Result<Option<usize>, Error> {
-    let (process, now) = (call.process_id(), registry::now(call));
-    let pid = call.kernel.processes[process].pid;
-    let system_v = &mut call.kernel.system_v;
-    let undo = system_v.undo.get(&(process, id)).map_or(&[][..], |undo| &undo[..]);
-    let set = &mut system_v.semaphores.get_mut(id)?.object;
-    match set.attempt(operations, undo)? {
-        Outcome::Impossible(obstacle) if i32::from(operations[obstacle].flags) & IPC_NOWAIT != 0 => {
-            Err(Errno::EAGAIN.because("the operation is not possible now, and `IPC_NOWAIT` is set"))
-        }
+fn operate(call: &mut Call, object: ObjectId, operations: &[SemaphoreOperation]) -> Result<Option<usize>, Error> {
+    match attempt(call, object, operations, call.thread)? {
         Outcome::Impossible(obstacle) => Ok(Some(obstacle)),
-        Outcome::Possible { values, adjustments } => {
-            set.apply(&values, pid, now);
-            let count = set.semaphores.len();
-            remember(&mut system_v.undo, process, id, count, &adjustments);
-            if operations.iter().any(|operation| operation.change != 0) {
-                serve_waiting(call, id);
+        Outcome::Possible(changes) => {
+            take_effect(call, object, &changes);
+            if changes_anything(operations) {
+                serve_waiting(call, object, changed_numbers(operations));
             }
             Ok(None)
         }
     }
 }
 
-fn remember(undo: &mut Undo, process: Id<Process>, id: Identifier, count: usize, adjustments: &[(u16, i16)]) {
-    if adjustments.is_empty() {
-        return;
-    }
-    let own = undo.entry((process, id)).or_insert_with(|| vec![0; count]);
-    for (number, change) in adjustments {
-        own[usize::from(*number)] = *change;
-    }
-}
-
-/// Completes the lists that have become possible, again and again until none is: first those that only wait for 0, then
-/// those that change something, each in the order in which they came; do_smart_update().
-pub(super) fn serve_waiting(call: &mut Call, id: Identifier) {
-    while let Some((index, result)) = next_possible(call, id) {
-        let Ok(entry) = call.kernel.system_v.semaphores.get_mut(id) else { return };
-        let waiting = entry.object.waiting.remove(index);
-        let process = call.kernel.threads[waiting.thread].process;
-        let pid = call.kernel.processes[process].pid;
-        let now = registry::now(call);
-        let result = result.map(|(values, adjustments)| {
-            let system_v = &mut call.kernel.system_v;
-            if let Ok(entry) = system_v.semaphores.get_mut(id) {
-                entry.object.apply(&values, pid, now);
-                let count = entry.object.semaphores.len();
-                remember(&mut system_v.undo, process, id, count, &adjustments);
-            }
-            0
-        });
-        entry::complete(call, waiting.thread, result);
-    }
-}
-
-/// New values of semaphores, and new adjustments at exit.
-type Changes = (Vec<(u16, i32)>, Vec<(u16, i16)>);
-
-/// The first waiting list that is possible or has failed, and what it gives.
-fn next_possible(call: &mut Call, id: Identifier) -> Option<(usize, Result<Changes, Error>)> {
+/// Tries a thread's list of operations.
+///
+/// # Errors
+/// `EAGAIN` if one of them cannot be done now and has `IPC_NOWAIT`, `ERANGE`.
+fn attempt(
+    call: &mut Call,
+    object: ObjectId,
+    operations: &[SemaphoreOperation],
+    thread: Id<Thread>,
+) -> Result<Outcome, Error> {
     let kernel = &mut *call.kernel;
-    let system_v = &mut kernel.system_v;
-    let entry = system_v.semaphores.get_mut(id).ok()?;
-    for changes in [false, true] {
-        for index in 0..entry.object.waiting.len() {
-            let waiting = &entry.object.waiting[index];
-            if waiting.operations.iter().any(|operation| operation.change != 0) != changes {
-                continue;
-            }
-            // Most waiting lists fail where they failed before.
-            let obstacle = waiting.operations[waiting.obstacle];
-            let value = entry.object.semaphores[usize::from(obstacle.number)].value;
-            let still_impossible = value + i32::from(obstacle.change) < 0 || obstacle.change == 0 && value != 0;
-            if still_impossible && waiting.obstacle == 0 {
-                continue;
-            }
-            let process = kernel.threads[waiting.thread].process;
-            let undo = system_v.undo.get(&(process, id)).map_or(&[][..], |undo| &undo[..]);
-            match entry.object.attempt(&waiting.operations, undo) {
-                Ok(Outcome::Possible { values, adjustments }) => return Some((index, Ok((values, adjustments)))),
-                Ok(Outcome::Impossible(at)) if i32::from(waiting.operations[at].flags) & IPC_NOWAIT != 0 => {
-                    let error = Errno::EAGAIN.because("the operation is not possible, and `IPC_NOWAIT` is set");
-                    return Some((index, Err(error)));
-                }
-                Ok(Outcome::Impossible(at)) => entry.object.waiting[index].obstacle = at,
-                Err(error) => return Some((index, Err(error))),
-            }
+    let undo = kernel.threads[thread].undo.and_then(|undo| kernel.undo_lists[undo].adjustments.get(&object));
+    let set = &kernel.ipc_namespaces[object.namespace].system_v.semaphores.get(object.id)?.object;
+    match set.attempt(operations, undo.map_or(&[], |undo| &undo[..]))? {
+        Outcome::Impossible(obstacle) if i32::from(operations[obstacle].flags) & IPC_NOWAIT != 0 => {
+            Err(Errno::EAGAIN.because("the operation is not possible now, and `IPC_NOWAIT` is set"))
+        }
+        outcome => Ok(outcome),
+    }
+}
+
+/// Puts what [`attempt`] found possible into effect, on behalf of the calling thread.
+fn take_effect(call: &mut Call, object: ObjectId, changes: &Changes) {
+    let (pid, now) = (call.process().pid, registry::now(call));
+    let undo = (!changes.adjustments.is_empty()).then(|| own_undo(call.kernel, call.thread));
+    let Ok(entry) = find(call.kernel, object) else { return };
+    let set = &mut entry.object;
+    set.apply(&changes.values, pid, now);
+    if let Some(undo) = undo {
+        set.undone_by.insert(undo);
+        let count = set.semaphores.len();
+        let own = call.kernel.undo_lists[undo].adjustments.entry(object).or_insert_with(|| vec![0; count]);
+        for (number, change) in &changes.adjustments {
+            own[usize::from(*number)] = *change;
         }
     }
-    None
+}
+
+/// Ends the sleep of lists that have become possible because semaphores have changed, and of those that have become
+/// possible thereby: do_smart_update(). In the order in which they came, but those first that only wait for 0.
+pub(super) fn serve_waiting(call: &mut Call, object: ObjectId, changed: impl IntoIterator<Item = u16>) {
+    let mut changed: BTreeSet<u16> = changed.into_iter().collect();
+    let mut after = None;
+    loop {
+        let Ok(entry) = find(call.kernel, object) else { return };
+        let set = &mut entry.object;
+        let Some(ticket) = set.next_candidate(&changed, after) else { return };
+        after = Some(ticket);
+        let waiting = set.waiting.get(ticket).expect("it is listed under its obstacle").clone();
+        let Waiting { thread, operations, .. } = &waiting;
+        let result = match attempt(call, object, operations, *thread) {
+            Ok(Outcome::Impossible(at)) => {
+                if let Ok(entry) = find(call.kernel, object) {
+                    entry.object.note_obstacle(ticket, at);
+                }
+                continue;
+            }
+            Ok(Outcome::Possible(changes)) => {
+                take_effect(&mut call.as_thread(*thread), object, &changes);
+                Ok(0)
+            }
+            Err(error) => Err(error),
+        };
+        let Ok(entry) = find(call.kernel, object) else { return };
+        entry.object.leave(ticket);
+        if result.is_ok() && changes_anything(operations) {
+            // check_restart() of Linux: who came earlier than a single operation has seen a larger value and could not
+            // go on, so only those need a look that wait for 0.
+            let is_single = entry.object.compound == 0 && operations.len() == 1;
+            let is_zero = |number: &u16| entry.object.semaphores[usize::from(*number)].value == 0;
+            if !is_single || changed_numbers(operations).any(|number| is_zero(&number)) {
+                after = None;
+            }
+            changed.extend(changed_numbers(operations));
+        }
+        entry::complete(call, *thread, result);
+    }
 }
 
 /// Removes a set: who waits gets `EIDRM`, and nothing of it is undone any more.
-pub(super) fn remove(call: &mut Call, id: Identifier) {
-    let Some(entry) = call.kernel.system_v.semaphores.remove(id) else { return };
-    call.kernel.system_v.undo.retain(|(_, set), _| *set != id);
-    for waiting in entry.object.waiting {
+pub(super) fn remove(call: &mut Call, object: ObjectId) {
+    let system_v = &mut call.kernel.ipc_namespaces[object.namespace].system_v;
+    let Some(entry) = system_v.semaphores.remove(object.id) else { return };
+    let mut set = entry.object;
+    system_v.semaphores_used -= set.semaphores.len();
+    for undo in set.undone_by {
+        call.kernel.undo_lists[undo].adjustments.remove(&object);
+    }
+    while let Some(waiting) = set.waiting.pop() {
         entry::complete(call, waiting.thread, Err(Errno::EIDRM.because("the semaphore set was removed")));
     }
 }
 
 /// Forgets what exits would undo of some semaphores: their values were set, semctl(2) `SETVAL`.
-pub(super) fn forget_undo(undo: &mut Undo, id: Identifier, numbers: std::ops::Range<usize>) {
-    for ((_, set), adjustments) in undo.iter_mut() {
-        if *set == id {
+pub(super) fn forget_undo(kernel: &mut Kernel, object: ObjectId, numbers: Range<usize>) {
+    let Ok(entry) = find(kernel, object) else { return };
+    for undo in entry.object.undone_by.clone() {
+        if let Some(adjustments) = kernel.undo_lists[undo].adjustments.get_mut(&object) {
             adjustments[numbers.clone()].fill(0);
         }
     }
 }
 
-/// Undoes what an ending process did under `SEM_UNDO`: exit_sem(). A value that would leave its range stops at its end.
-pub(crate) fn process_ended(call: &mut Call, process: Id<Process>) {
-    if call.kernel.system_v.undo.is_empty() {
+/// A thread's list of adjustments, made if it has none.
+fn own_undo(kernel: &mut Kernel, thread: Id<Thread>) -> Id<UndoList> {
+    if let Some(undo) = kernel.threads[thread].undo {
+        return undo;
+    }
+    let undo = kernel.undo_lists.insert(UndoList { references: 1, ..UndoList::default() });
+    kernel.threads[thread].undo = Some(undo);
+    undo
+}
+
+/// A thread's list of adjustments for another thread to share, clone(2) `CLONE_SYSVSEM`.
+pub(crate) fn share_undo(kernel: &mut Kernel, thread: Id<Thread>) -> Id<UndoList> {
+    let undo = own_undo(kernel, thread);
+    kernel.undo_lists[undo].references += 1;
+    undo
+}
+
+/// The calling thread ends, or leaves those with whom it shares adjustments; the last one undoes what all of them did
+/// under `SEM_UNDO`: exit_sem(). A value that would leave its range stops at its end.
+pub(crate) fn leave(call: &mut Call) {
+    let Some(id) = call.current().undo.take() else { return };
+    let undo = &mut call.kernel.undo_lists[id];
+    undo.references -= 1;
+    if undo.references > 0 {
         return;
     }
-    let own: Vec<Identifier> =
-        call.kernel.system_v.undo.keys().filter(|(of, _)| *of == process).map(|(_, id)| *id).collect();
-    let pid = call.kernel.processes[process].pid;
-    let now = registry::now(call);
-    for id in own {
-        let Some(adjustments) = call.kernel.system_v.undo.remove(&(process, id)) else { continue };
-        let Ok(entry) = call.kernel.system_v.semaphores.get_mut(id) else { continue };
-        for (semaphore, change) in entry.object.semaphores.iter_mut().zip(adjustments) {
-            if change != 0 {
-                let value = (semaphore.value + i32::from(change)).clamp(0, SEMAPHORE_MAXIMUM);
-                *semaphore = Semaphore { value, last: pid };
-            }
+    let undo = call.kernel.undo_lists.remove(id);
+    let (pid, now) = (call.process().pid, registry::now(call));
+    for (object, adjustments) in undo.adjustments {
+        let Ok(entry) = find(call.kernel, object) else { continue };
+        let set = &mut entry.object;
+        set.undone_by.remove(&id);
+        let mut changed = Vec::new();
+        for (number, change) in adjustments.into_iter().enumerate().filter(|(_, change)| *change != 0) {
+            let value = (set.semaphores[number].value + i32::from(change)).clamp(0, SEMAPHORE_MAXIMUM);
+            set.semaphores[number] = Semaphore { value, last: pid };
+            changed.push(number as u16);
         }
-        entry.object.operated = now;
-        serve_waiting(call, id);
+        set.operated = now;
+        serve_waiting(call, object, changed);
     }
 }
 
@@ -321,7 +438,7 @@ mod tests {
         let both = [operation(0, -1, 0), operation(1, -1, 0)];
         assert_eq!(set.attempt(&both, &[]), Ok(Outcome::Impossible(1)));
         let exchange = [operation(0, -1, 0), operation(1, 1, 0), operation(1, -1, 0), operation(0, 0, 0)];
-        let Ok(Outcome::Possible { values, .. }) = set.attempt(&exchange, &[]) else { panic!("it is possible") };
+        let Ok(Outcome::Possible(Changes { values, .. })) = set.attempt(&exchange, &[]) else { panic!("it is possible") };
         let mut after = set.clone();
         after.apply(&values, 7, 3);
         assert_eq!(after.semaphores, [Semaphore { value: 0, last: 7 }, Semaphore { value: 0, last: 7 }]);
@@ -359,7 +476,7 @@ mod tests {
                 possible &= *value >= 0;
             }
             match set.attempt(&operations, &undo) {
-                Ok(Outcome::Possible { values, adjustments }) => {
+                Ok(Outcome::Possible(Changes { values, adjustments })) => {
                     assert!(possible);
                     set.apply(&values, 1, 1);
                     for (number, change) in adjustments {

@@ -1,10 +1,12 @@
 //! Shared memory segments, shmget(2), shmop(2). Linux's ipc/shm.c. The memory itself is [`crate::mm::SharedMemory`]; a
 //! segment holds one reference to it, each address space that has it attached another.
 
-use super::registry::{self, Identifier};
+use super::registry::{self, Entry, Identifier, ObjectId};
 use crate::entry::Call;
 use crate::kernel::Kernel;
+use crate::ipc::namespace::{self, IpcNamespace};
 use crate::mm::{self, Backing, Object, Origin, Request, SharedMemory, Source, shared_memory};
+use crate::process::Thread;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::time::SECOND_NS;
@@ -26,6 +28,8 @@ pub struct Segment {
     pub detached: i64,
     /// Who made it.
     pub creator: i32,
+    /// The thread that made it; a stale handle once that has ended.
+    pub creator_thread: Id<Thread>,
     /// Who attached or detached it last.
     pub last: i32,
 }
@@ -42,8 +46,7 @@ impl Segment {
 /// # Errors
 /// `EINVAL` for an impossible size, `ENOSPC` beyond the limits, `ENOMEM` for huge pages.
 pub(super) fn create(call: &mut Call, key: i32, size: u64, flags: i32) -> Result<Identifier, Error> {
-    let system_v = &call.kernel.system_v;
-    let limits = system_v.limits;
+    let limits = call.system_v().limits;
     if size == 0 || size > limits.segment_size {
         return Err(Errno::EINVAL.because("`size` is 0, or above `/proc/sys/kernel/shmmax`"));
     }
@@ -52,7 +55,7 @@ pub(super) fn create(call: &mut Call, key: i32, size: u64, flags: i32) -> Result
         return Err(Errno::ENOMEM.because("the machine has no huge pages"));
     }
     let pages = size.div_ceil(FRAME_SIZE as u64);
-    let used: u64 = system_v.segments.iter().map(|entry| entry.object.pages()).sum();
+    let (system_v, used) = (call.system_v(), call.system_v().pages_used);
     if system_v.segments.len() >= limits.segments || used.saturating_add(pages) > limits.segment_pages {
         return Err(Errno::ENOSPC.because("there are as many segments, or pages of segments, as there may be"));
     }
@@ -64,10 +67,14 @@ pub(super) fn create(call: &mut Call, key: i32, size: u64, flags: i32) -> Result
     }
     let memory = shared_memory::create(call.kernel, bytes, &format!("/SYSV{key:08x} (deleted)"));
     let creator = call.process().pid;
-    let segment = Segment { size, memory, attached: 0, detached: 0, creator, last: 0 };
+    let creator_thread = call.thread;
+    let segment = Segment { size, memory, attached: 0, detached: 0, creator, creator_thread, last: 0 };
     let (permissions, now) = (registry::new_permissions(call, key, flags), registry::now(call));
-    let id = call.kernel.system_v.segments.insert(permissions, now, segment);
-    call.kernel.system_v.by_memory.insert(memory, id);
+    let namespace = call.ipc_namespace();
+    let system_v = call.system_v_mut();
+    let id = system_v.segments.insert(permissions, now, segment);
+    system_v.pages_used += pages;
+    call.kernel.mm.shared[memory].segment = Some(ObjectId { namespace, id });
     Ok(id)
 }
 
@@ -78,9 +85,14 @@ pub fn attachments(kernel: &Kernel, segment: &Segment) -> u64 {
     spaces.map(|space| u64::from(kernel.spaces[space].areas.uses_of(object))).sum()
 }
 
+/// Pages of a segment that are in memory.
+pub fn resident(kernel: &Kernel, segment: &Segment) -> u64 {
+    kernel.mm.shared[segment.memory].pages().count() as u64
+}
+
 /// shmat(2).
 pub(crate) fn shmat(call: &mut Call, id: i32, address: u64, flags: i32) -> SysResult {
-    let entry = call.kernel.system_v.segments.get(Identifier(id))?;
+    let entry = call.system_v().segments.get(Identifier(id))?;
     let (size, memory) = (entry.object.size, entry.object.memory);
     let writable = flags & SHM_RDONLY == 0;
     let mut wanted = registry::READ | if writable { registry::WRITE } else { 0 };
@@ -108,7 +120,7 @@ pub(crate) fn shmat(call: &mut Call, id: i32, address: u64, flags: i32) -> SysRe
     let request = Request { address: address.unwrap_or(0), length: size, protection, flags: map_flags, source };
     let at = mm::map::map(call, space, request)?;
     let (now, pid) = (registry::now(call), call.process().pid);
-    if let Ok(entry) = call.kernel.system_v.segments.get_mut(Identifier(id)) {
+    if let Ok(entry) = call.system_v_mut().segments.get_mut(Identifier(id)) {
         entry.object.attached = now;
         entry.object.last = pid;
     }
@@ -147,10 +159,10 @@ pub(crate) fn shmdt(call: &mut Call, address: u64) -> SysResult {
         return Err(nothing);
     }
     let areas = &call.kernel.spaces[space].areas;
-    let segments = &call.kernel.system_v.by_memory;
+    let shared = &call.kernel.mm.shared;
     let belongs = |area: &mm::Vma| match area.backing {
         Backing::Shared { object, offset } if area.start.wrapping_sub(address) == offset => {
-            segments.contains_key(&object).then_some(object)
+            shared[object].segment.map(|_| object)
         }
         _ => None,
     };
@@ -171,40 +183,73 @@ pub(crate) fn shmdt(call: &mut Call, address: u64) -> SysResult {
 
 /// Memory that may be a segment's was unmapped somewhere: notes who and when.
 pub(crate) fn detached(kernel: &mut Kernel, memory: Id<SharedMemory>) {
-    let Some(id) = kernel.system_v.by_memory.get(&memory).copied() else { return };
+    let Some(ObjectId { namespace, id }) = kernel.mm.shared[memory].segment else { return };
     let now = (kernel.clock.realtime_ns() / SECOND_NS) as i64;
     let current = kernel.scheduler.current().and_then(|thread| kernel.threads.get(thread));
     let pid = current.and_then(|thread| kernel.processes.get(thread.process)).map_or(0, |process| process.pid);
-    let Ok(entry) = kernel.system_v.segments.get_mut(id) else { return };
+    let Ok(entry) = kernel.ipc_namespaces[namespace].system_v.segments.get_mut(id) else { return };
     entry.object.detached = now;
     entry.object.last = pid;
 }
 
-/// One reference is left to memory that may be a segment's. If it is the segment's own and the segment was to be removed,
-/// it is.
+/// One reference is left to memory that may be a segment's: nobody has it attached. If it was to be removed, or all
+/// such segments are, it goes: shm_close().
 pub(crate) fn left_alone(kernel: &mut Kernel, memory: Id<SharedMemory>) {
-    let Some(id) = kernel.system_v.by_memory.get(&memory).copied() else { return };
-    if kernel.system_v.segments.get(id).is_ok_and(|entry| entry.permissions.mode & SHM_DEST != 0) {
-        destroy(kernel, id);
+    let Some(object) = kernel.mm.shared[memory].segment else { return };
+    let system_v = &kernel.ipc_namespaces[object.namespace].system_v;
+    let is_to_go = system_v.segments.get(object.id).is_ok_and(|entry| entry.permissions.mode & SHM_DEST != 0);
+    if is_to_go || system_v.limits.removes_orphans {
+        destroy(kernel, object);
     }
 }
 
 /// IPC_RMID: at once if nobody has it attached, otherwise at the last detach.
-pub(super) fn remove(kernel: &mut Kernel, id: Identifier) {
-    let Ok(entry) = kernel.system_v.segments.get(id) else { return };
+pub(super) fn remove(kernel: &mut Kernel, object: ObjectId) {
+    let Ok(entry) = kernel.ipc_namespaces[object.namespace].system_v.segments.get(object.id) else { return };
     if attachments(kernel, &entry.object) == 0 {
-        destroy(kernel, id);
+        destroy(kernel, object);
         return;
     }
-    kernel.system_v.segments.forget_key(id);
-    if let Ok(entry) = kernel.system_v.segments.get_mut(id) {
+    let segments = &mut kernel.ipc_namespaces[object.namespace].system_v.segments;
+    segments.forget_key(object.id);
+    if let Ok(entry) = segments.get_mut(object.id) {
         entry.permissions.mode |= SHM_DEST;
         entry.permissions.key = IPC_PRIVATE;
     }
 }
 
-fn destroy(kernel: &mut Kernel, id: Identifier) {
-    let Some(entry) = kernel.system_v.segments.remove(id) else { return };
-    kernel.system_v.by_memory.remove(&entry.object.memory);
+/// A thread has ended: the segments that it made and that nobody has attached go, where `shm_rmid_forced` says so;
+/// exit_shm().
+pub(crate) fn creator_ended(kernel: &mut Kernel, thread: Id<Thread>) {
+    remove_unattached(kernel, |entry, _| entry.object.creator_thread == thread);
+}
+
+/// `shm_rmid_forced` was set: removes the segments that nobody has attached and whose makers have ended;
+/// shm_destroy_orphaned().
+pub(super) fn remove_orphans(kernel: &mut Kernel) {
+    remove_unattached(kernel, |entry, kernel| kernel.threads.get(entry.object.creator_thread).is_none());
+}
+
+fn remove_unattached(kernel: &mut Kernel, is_meant: impl Fn(&Entry<Segment>, &Kernel) -> bool) {
+    let namespaces: Vec<Id<IpcNamespace>> = kernel.ipc_namespaces.ids().collect();
+    for namespace in namespaces {
+        let system_v = &kernel.ipc_namespaces[namespace].system_v;
+        if !system_v.limits.removes_orphans {
+            continue;
+        }
+        let is_orphan = |entry: &&Entry<Segment>| is_meant(entry, kernel) && attachments(kernel, &entry.object) == 0;
+        let orphans: Vec<Identifier> = system_v.segments.iter().filter(is_orphan).map(|entry| entry.id).collect();
+        for id in orphans {
+            destroy(kernel, ObjectId { namespace, id });
+        }
+    }
+}
+
+fn destroy(kernel: &mut Kernel, object: ObjectId) {
+    let system_v = &mut kernel.ipc_namespaces[object.namespace].system_v;
+    let Some(entry) = system_v.segments.remove(object.id) else { return };
+    system_v.pages_used -= entry.object.pages();
+    kernel.mm.shared[entry.object.memory].segment = None;
     shared_memory::release(kernel, entry.object.memory);
+    namespace::forget_if_empty(kernel, object.namespace);
 }
