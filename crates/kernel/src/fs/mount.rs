@@ -7,8 +7,8 @@ use crate::ports::Outside;
 use crate::table::Id;
 use abi::Error;
 use abi::stat::{
-    DEVPTS_SUPER_MAGIC, EXT4_SUPER_MAGIC, MQUEUE_MAGIC, PIPEFS_MAGIC, PROC_SUPER_MAGIC, S_IFDIR, SYSFS_MAGIC, TMPFS_MAGIC,
-    make_device,
+    DEVPTS_SUPER_MAGIC, EXT4_SUPER_MAGIC, MQUEUE_MAGIC, PIPEFS_MAGIC, PROC_SUPER_MAGIC, S_IFDIR, SYSFS_MAGIC,
+    TMPFS_MAGIC, make_device,
 };
 
 /// What kind of file system a mount is.

@@ -323,9 +323,7 @@ pub(super) fn seek(call: &mut Call, file: Id<FileDescription>, offset: i64, when
             Some(inode) => seek_inode(call, file, inode, offset, whence),
             None => unreachable!("an open queue has a file"),
         },
-        FileObject::Process(_) | FileObject::Socket(_) => {
-            Err(Errno::ESPIPE.because("the file has no offset"))
-        }
+        FileObject::Process(_) | FileObject::Socket(_) => Err(Errno::ESPIPE.because("the file has no offset")),
     }
 }
 

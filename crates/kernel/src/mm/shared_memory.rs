@@ -45,7 +45,14 @@ impl SharedMemory {
 pub fn create(kernel: &mut Kernel, size: u64, name: &str) -> Id<SharedMemory> {
     kernel.mm.shared_numbers += 1;
     let number = kernel.mm.shared_numbers;
-    kernel.mm.shared.insert(SharedMemory { number, name: name.into(), size, pages: BTreeMap::new(), references: 1, segment: None })
+    kernel.mm.shared.insert(SharedMemory {
+        number,
+        name: name.into(),
+        size,
+        pages: BTreeMap::new(),
+        references: 1,
+        segment: None,
+    })
 }
 
 /// Takes another reference.

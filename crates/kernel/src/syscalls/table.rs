@@ -503,7 +503,7 @@ syscalls! {
     219 restart_syscall() => crate::process::control::restart_syscall,
        full, "restart_syscall(2)", "process/control.c";
     272 unshare(flags: u64) => crate::process::control::unshare,
-       partial "namespaces", "unshare(2)", "process/control.c";
+       partial "namespaces other than of IPC", "unshare(2)", "process/control.c";
     302 prlimit64(pid: i32, resource: u32, new: UserPtr<Rlimit>, old: UserPtr<Rlimit>) =>
        crate::process::limits::prlimit64, full, "getrlimit(2)", "process/limits.c";
     308 setns(fd: Fd, kind: i32) => crate::process::control::setns, partial "namespaces", "setns(2)", "process/control.c";
@@ -550,7 +550,7 @@ syscalls! {
     240 mq_open(name: UserCStr, flags: u32, mode: u32, attributes: UserPtr<QueueAttributes>)
         => crate::ipc::posix::calls::mq_open, full, "mq_open(3)", "ipc/posix_message_queue.c";
     241 mq_unlink(name: UserCStr) => crate::ipc::posix::calls::mq_unlink,
-        full, "mq_unlink(3)", "ipc/posix_message_queue.c";
+        full, "mq_unlink(3)", "ipc/posix_message_queue_files.c";
     242 mq_timedsend(fd: Fd, message: u64, length: u64, priority: u32, deadline: UserPtr<Timespec>)
         => crate::ipc::posix::calls::mq_timedsend, full, "mq_send(3)", "ipc/posix_message_queue.c";
     243 mq_timedreceive(fd: Fd, to: u64, length: u64, priority: UserPtr<u32>, deadline: UserPtr<Timespec>)
@@ -564,7 +564,7 @@ syscalls! {
     30 shmat(id: i32, address: u64, flags: i32) => crate::ipc::sysv::shared_memory::shmat,
         full, "shmop(2)", "ipc/sysv_shared_memory.c";
     31 shmctl(id: i32, command: i32, argument: u64) => crate::ipc::sysv::calls::shmctl,
-        full, "shmctl(2)", "ipc/sysv_shared_memory.c";
+        full, "shmctl(2)", "ipc/sysv_limits.c";
     64 semget(key: i32, count: i32, flags: i32) => crate::ipc::sysv::calls::semget,
         full, "semget(2)", "ipc/sysv_semaphore.c";
     65 semop(id: i32, operations: UserPtr<SemaphoreOperation>, count: u64) => crate::ipc::sysv::calls::semop,

@@ -260,7 +260,9 @@ fn admit_senders(call: &mut Call, object: ObjectId) {
         let Ok(entry) = find(call.kernel, object, false) else { return };
         let queue = &mut entry.object;
         let fits = queue.senders.iter().find(|(_, sender)| queue.has_room(sender.message.bytes.len()));
-        let Some(sender) = fits.map(|(ticket, _)| ticket).and_then(|ticket| queue.senders.leave(ticket)) else { return };
+        let Some(sender) = fits.map(|(ticket, _)| ticket).and_then(|ticket| queue.senders.leave(ticket)) else {
+            return;
+        };
         accept(&mut call.as_thread(sender.thread), object, sender.message);
         entry::complete(call, sender.thread, Ok(0));
     }

@@ -1,15 +1,15 @@
 //! System V communication, sysvipc(7): objects found by key, owned, with permissions, alive until they are removed.
 
 pub(crate) mod calls;
-pub(crate) mod listing;
 pub(crate) mod limits;
+pub(crate) mod listing;
 pub mod message_queue;
 pub mod registry;
 pub mod semaphore;
 pub mod shared_memory;
 
-pub use message_queue::{MessageQueue, ReceiveMessage, SendMessage};
 pub use limits::Limits;
+pub use message_queue::{MessageQueue, ReceiveMessage, SendMessage};
 pub use registry::{Identifier, ObjectId, Registry};
 pub use semaphore::{SemaphoreSet, SemaphoreWait, UndoList};
 pub use shared_memory::Segment;

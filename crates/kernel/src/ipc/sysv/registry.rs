@@ -68,7 +68,14 @@ pub struct Registry<T> {
 
 impl<T> Default for Registry<T> {
     fn default() -> Registry<T> {
-        Registry { entries: BTreeMap::new(), by_key: BTreeMap::new(), sequence: 0, last_index: -1, cursor: 0, wanted_id: -1 }
+        Registry {
+            entries: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            sequence: 0,
+            last_index: -1,
+            cursor: 0,
+            wanted_id: -1,
+        }
     }
 }
 

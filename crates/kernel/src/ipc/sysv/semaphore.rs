@@ -438,7 +438,9 @@ mod tests {
         let both = [operation(0, -1, 0), operation(1, -1, 0)];
         assert_eq!(set.attempt(&both, &[]), Ok(Outcome::Impossible(1)));
         let exchange = [operation(0, -1, 0), operation(1, 1, 0), operation(1, -1, 0), operation(0, 0, 0)];
-        let Ok(Outcome::Possible(Changes { values, .. })) = set.attempt(&exchange, &[]) else { panic!("it is possible") };
+        let Ok(Outcome::Possible(Changes { values, .. })) = set.attempt(&exchange, &[]) else {
+            panic!("it is possible")
+        };
         let mut after = set.clone();
         after.apply(&values, 7, 3);
         assert_eq!(after.semaphores, [Semaphore { value: 0, last: 7 }, Semaphore { value: 0, last: 7 }]);

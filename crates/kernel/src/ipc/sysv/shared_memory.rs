@@ -3,8 +3,8 @@
 
 use super::registry::{self, Entry, Identifier, ObjectId};
 use crate::entry::Call;
-use crate::kernel::Kernel;
 use crate::ipc::namespace::{self, IpcNamespace};
+use crate::kernel::Kernel;
 use crate::mm::{self, Backing, Object, Origin, Request, SharedMemory, Source, shared_memory};
 use crate::process::Thread;
 use crate::syscalls::operation::{Flow, SysResult};

@@ -3,14 +3,14 @@
 use super::stat_result;
 use crate::entry::Call;
 use crate::fs::ops;
+use crate::ipc::sysv::Limits;
 use crate::ipc::sysv::message_queue::{self, Message, MessageQueue, ReceiveMessage, Selection, SendMessage};
 use crate::ipc::sysv::registry::{self, Entry, Found, Identifier, ObjectId, check_access, check_owner};
-use crate::ipc::sysv::Limits;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::user::UserPtr;
+use abi::Errno;
 use abi::ipc::*;
 use abi::resource::CAP_SYS_RESOURCE;
-use abi::Errno;
 
 /// msgget(2).
 pub(crate) fn msgget(call: &mut Call, key: i32, flags: i32) -> SysResult {
@@ -71,8 +71,7 @@ pub(crate) fn msgctl(call: &mut Call, id: i32, command: i32, argument: u64) -> S
         IPC_INFO | MSG_INFO => tell_message_limits(call, command, UserPtr::new(argument)),
         IPC_STAT | MSG_STAT | MSG_STAT_ANY => {
             let queues = &call.system_v().queues;
-            let entry =
-                if command == IPC_STAT { queues.get(Identifier(id))? } else { queues.at_index(id)? };
+            let entry = if command == IPC_STAT { queues.get(Identifier(id))? } else { queues.at_index(id)? };
             if command != MSG_STAT_ANY {
                 check_access(call, &entry.permissions, registry::READ)?;
             }
@@ -152,4 +151,3 @@ fn set_queue(call: &mut Call, id: Identifier, from: UserPtr<MessageQueueStatus>)
     message_queue::changed(call.kernel, ObjectId { namespace, id });
     Flow::OK
 }
-

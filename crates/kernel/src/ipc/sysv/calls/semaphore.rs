@@ -224,4 +224,3 @@ fn tell_semaphore_limits(call: &mut Call, command: i32, to: UserPtr<SemaphoreInf
     call.write(to, &semaphore_info)?;
     Ok(Flow::Done(highest as u64))
 }
-

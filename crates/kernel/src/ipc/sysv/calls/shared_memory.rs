@@ -2,15 +2,15 @@
 
 use super::stat_result;
 use crate::entry::Call;
+use crate::ipc::sysv::Limits;
 use crate::ipc::sysv::registry::{self, Entry, Found, Identifier, ObjectId, check_access, check_owner};
 use crate::ipc::sysv::shared_memory::{self, Segment};
-use crate::ipc::sysv::Limits;
 use crate::kernel::Kernel;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::user::UserPtr;
+use abi::Errno;
 use abi::ipc::*;
 use abi::resource::{CAP_IPC_LOCK, RLIMIT_MEMLOCK};
-use abi::Errno;
 
 /// shmget(2).
 pub(crate) fn shmget(call: &mut Call, key: i32, size: u64, flags: i32) -> SysResult {
