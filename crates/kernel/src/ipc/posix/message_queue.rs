@@ -213,7 +213,7 @@ impl Blocking for Send {
 /// `effective_prio`.
 fn rank(call: &Call) -> i32 {
     let policy = call.kernel.threads[call.thread].policy;
-    if policy.priority > 0 { 99 - policy.priority as i32 } else { 120 + policy.nice as i32 }
+    if policy.priority > 0 { 99 - policy.priority } else { 120 + policy.nice }
 }
 
 /// Notes that a queue was used: all three times of its file.
