@@ -1,0 +1,158 @@
+//! Tables on the terminal as they grow, and as a page.
+
+use crate::Setup;
+use crate::measure::Series;
+use crate::runner::Runner;
+use std::fmt::Write;
+use std::process::Command;
+
+/// What the cells of a table hold, beside the ratio to native.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Wall time of the whole.
+    Seconds,
+    /// Wall time of one operation.
+    NanosecondsPerOperation,
+}
+
+/// One measured thing.
+#[derive(Clone, Debug)]
+pub(crate) enum Cell {
+    /// Times in seconds.
+    Measured(Series),
+    /// Why there are none.
+    Failed(String),
+}
+
+/// What was measured of one program, runner by runner.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// The program.
+    pub(crate) name: String,
+    /// Natively first.
+    pub(crate) cells: Vec<Cell>,
+}
+
+/// A suite's results.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    title: &'static str,
+    about: &'static str,
+    unit: Unit,
+    runners: Vec<&'static str>,
+    rows: Vec<Row>,
+    mean: bool,
+}
+
+impl Table {
+    /// A table without rows; its head is printed.
+    pub(crate) fn new(title: &'static str, about: &'static str, unit: Unit, setup: &Setup) -> Table {
+        let runners: Vec<&str> = setup.runners.iter().map(Runner::name).collect();
+        println!("\n{title}: {about}");
+        print!("{:<24}", "");
+        runners.iter().for_each(|runner| print!("{runner:>26}"));
+        println!();
+        Table { title, about, unit, runners, rows: Vec::new(), mean: false }
+    }
+
+    /// Adds a row and prints it.
+    pub(crate) fn add(&mut self, row: Row) {
+        print!("{:<24}", row.name);
+        self.texts(&row).iter().for_each(|text| print!("{text:>26}"));
+        println!();
+        for cell in &row.cells {
+            if let Cell::Failed(message) = cell {
+                println!("    {message}");
+            }
+        }
+        self.rows.push(row);
+    }
+
+    /// Ends the table with the geometric mean of each runner's ratios.
+    pub(crate) fn finish_with_mean(&mut self) {
+        self.mean = true;
+        print!("{:<24}", "geometric mean");
+        self.means().iter().for_each(|text| print!("{text:>26}"));
+        println!();
+    }
+
+    /// Each cell as time, spread and ratio to native.
+    fn texts(&self, row: &Row) -> Vec<String> {
+        let native = row.cells.first().and_then(median);
+        let cell = |cell: &Cell| {
+            let Cell::Measured(series) = cell else { return "fails".to_owned() };
+            let Some((seconds, spread)) = series.median().zip(series.spread()) else { return "-".to_owned() };
+            let time = match self.unit {
+                Unit::Seconds => format!("{seconds:.3} s"),
+                Unit::NanosecondsPerOperation => format!("{:.0} ns", seconds * 1e9),
+            };
+            let ratio = native.map_or(String::new(), |native| format!("{:.2}x", seconds / native));
+            format!("{time} ±{:.0}%  {ratio}", spread * 100.0)
+        };
+        row.cells.iter().map(cell).collect()
+    }
+
+    fn means(&self) -> Vec<String> {
+        let mean = |index: usize| {
+            let ratios = self.rows.iter().filter_map(|row| Some(median(&row.cells[index])? / median(&row.cells[0])?));
+            let logarithms: Vec<f64> = ratios.map(f64::ln).collect();
+            if logarithms.is_empty() {
+                return "-".to_owned();
+            }
+            format!("{:.2}x", (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp())
+        };
+        (0..self.runners.len()).map(mean).collect()
+    }
+
+    fn markdown(&self) -> String {
+        let mut text =
+            format!("## {}\n\nIn each cell: median, spread, ratio to native. {}.\n\n", self.title, self.about);
+        let line = |first: &str, cells: &[String]| format!("| {first} | {} |\n", cells.join(" | "));
+        let heads: Vec<String> = self.runners.iter().map(|runner| (*runner).to_owned()).collect();
+        text += &line("", &heads);
+        text += &line("---", &vec!["---:".to_owned(); heads.len()]);
+        for row in &self.rows {
+            text += &line(&row.name, &self.texts(row));
+        }
+        if self.mean {
+            text += &line("geometric mean", &self.means());
+        }
+        text + "\n"
+    }
+}
+
+fn median(cell: &Cell) -> Option<f64> {
+    match cell {
+        Cell::Measured(series) => series.median(),
+        Cell::Failed(_) => None,
+    }
+}
+
+/// The page with all tables: what was measured, on which machine, with which versions, when.
+///
+/// # Errors
+/// If the date cannot be had.
+pub(crate) fn page(tables: &[Table], runners: &[Runner], rounds: u32) -> Result<String, String> {
+    let mut text = String::from("# Performance\n\n");
+    text += "Measured from outside the process, interleaved: every runner once, then every runner again. A cell has the \
+             median,\nhalf the distance between the quarters, and the ratio to native. Made anew by\n\n    cargo build \
+             --release && cargo run --release -p belljar-bench -- --write\n\n";
+    let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    let _ = writeln!(text, "- date: {}", output("date", &["-u", "+%Y-%m-%d"])?);
+    let _ = writeln!(text, "- machine: {}, {count} processors", model.unwrap_or("unknown").trim());
+    let _ = writeln!(text, "- compiler of the programs: {}", output("cc", &["--version"])?);
+    for runner in runners {
+        let _ = writeln!(text, "- {}: {}", runner.name(), runner.version().unwrap_or_default());
+    }
+    let _ = writeln!(text, "- rounds: {rounds}; two for the other tools\n");
+    tables.iter().for_each(|table| text += &table.markdown());
+    Ok(text.trim_end().to_owned() + "\n")
+}
+
+/// The first line that a command prints.
+fn output(program: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(program).args(arguments).output().map_err(|error| format!("{program}: {error}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
+}
