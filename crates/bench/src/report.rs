@@ -83,7 +83,8 @@ impl Table {
             let Cell::Measured(series) = cell else { return "fails".to_owned() };
             let Some((seconds, spread)) = series.median().zip(series.spread()) else { return "-".to_owned() };
             let time = match self.unit {
-                Unit::Seconds => format!("{seconds:.3} s"),
+                Unit::Seconds if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
+                Unit::Seconds => format!("{seconds:.2} s"),
                 Unit::NanosecondsPerOperation => format!("{:.0} ns", seconds * 1e9),
             };
             let ratio = native.map_or(String::new(), |native| format!("{:.2}x", seconds / native));
