@@ -2,6 +2,7 @@
 
 use crate::size;
 use clap::{Args, Parser, Subcommand};
+use kernel::mm::replacement::Algorithm;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -40,6 +41,15 @@ pub struct RunOptions {
     /// Memory of the machine; the host's is used only as far as it is touched
     #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = size::parse_memory)]
     pub memory: u64,
+    /// Swap: pages that memory has no room for; the host's memory is used only as far as it is written
+    #[arg(long, value_name = "SIZE", default_value = "0", value_parser = size::parse_store)]
+    pub swap: u64,
+    /// Disk: changed pages of files (except under /tmp and /dev/shm) that memory has no room for
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size::parse_store)]
+    pub disk: u64,
+    /// Which page goes when memory is full
+    #[arg(long, value_name = "HOW", value_enum, default_value = "clock")]
+    pub replacement: Replacement,
     /// Set a variable of the environment, or pass on the host's
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub env: Vec<OsString>,
@@ -74,6 +84,30 @@ pub struct RunOptions {
     /// The program, looked for as a shell does, and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
     pub program: Vec<OsString>,
+}
+
+/// Which page goes when memory is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Replacement {
+    /// The first that was not used since the clock's hand came by
+    Clock,
+    /// The one that was loaded first
+    Fifo,
+    /// The one that was not used for longest, as far as accessed bits tell
+    Lru,
+    /// Any, as the seed says
+    Random,
+}
+
+impl From<Replacement> for Algorithm {
+    fn from(replacement: Replacement) -> Algorithm {
+        match replacement {
+            Replacement::Clock => Algorithm::Clock,
+            Replacement::Fifo => Algorithm::Fifo,
+            Replacement::Lru => Algorithm::Lru,
+            Replacement::Random => Algorithm::Random,
+        }
+    }
 }
 
 /// How guest code is executed.

@@ -5,6 +5,7 @@ use crate::options::{Execute, RunOptions};
 use crate::program::{self, Program};
 use crate::size;
 use lab::hang;
+use lab::out_of_memory::OutOfMemory;
 use lab::statistics::{Statistics, Summary};
 use lab::strace::Strace;
 use lab::text;
@@ -29,7 +30,7 @@ pub const HANG: u8 = 120;
 /// Exit status: the time limit passed.
 pub const TIME_LIMIT: u8 = 124;
 
-type Readers = (Option<Strace>, Option<Statistics>);
+type Readers = (Option<Strace>, (Option<Statistics>, OutOfMemory<terminal::Messages>));
 
 /// Runs what the options say, connected to this process's standard streams, and gives the exit status.
 ///
@@ -37,7 +38,8 @@ type Readers = (Option<Strace>, Option<Statistics>);
 /// If it cannot begin.
 pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     let setup = setup(options)?;
-    let readers = (strace(options)?, options.stats.as_ref().map(|_| Statistics::default()));
+    let statistics = options.stats.as_ref().map(|_| Statistics::default());
+    let readers = (strace(options)?, (statistics, OutOfMemory::new(terminal::Messages)));
     let account_to = options.stats.as_deref().map(writer).transpose()?;
     let signals = Signals::listen().map_err(|error| Failure::own(&format!("cannot listen to signals: {error}")))?;
     let processor = processor(options)?;
@@ -54,7 +56,7 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     if stop == Stop::Hang {
         eprint!("belljar: {}", hang::explain(&system.kernel, &mut system.outside));
     }
-    if let (Some(statistics), Some(mut out)) = (&system.observer.1, account_to) {
+    if let (Some(statistics), Some(mut out)) = (&system.observer.1.0, account_to) {
         let summary = Summary {
             ending: ending(&setup, &stop),
             hash: system.journal.hash(),
@@ -130,6 +132,9 @@ pub fn setup(options: &RunOptions) -> Result<Setup, Failure> {
             .collect(),
         directory: directory.into_os_string().into_vec(),
         memory_bytes: options.memory,
+        swap_bytes: options.swap,
+        disk_bytes: options.disk,
+        replacement: options.replacement.into(),
         cpus: options.cpus,
         host_name: options.hostname.as_bytes().to_vec(),
         start_ns: start(options.date.as_deref())?,

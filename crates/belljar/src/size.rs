@@ -35,6 +35,18 @@ pub fn parse_memory(text: &str) -> Result<u64, String> {
     Ok(bytes)
 }
 
+/// The size of swap or disk: at most 8 TiB, possibly 0.
+///
+/// # Errors
+/// What is wrong, for the user.
+pub fn parse_store(text: &str) -> Result<u64, String> {
+    let bytes = parse_size(text)?;
+    if bytes > 8 << 40 {
+        return Err("more than 8T cannot be simulated".to_string());
+    }
+    Ok(bytes)
+}
+
 /// Nanoseconds: a number with a unit, `10s`, `1.5ms`, `2h`; seconds without one.
 ///
 /// # Errors

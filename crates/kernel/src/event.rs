@@ -1,6 +1,7 @@
 //! What happened, as facts. Readers (statistics, strace, the hash) live above; nothing here is kept for their sake.
 
 use crate::clock::Instant;
+use crate::mm::StoreKind;
 use crate::process::{Process, Thread};
 use crate::table::Id;
 use crate::wait::{Wait, WaitKey};
@@ -109,6 +110,28 @@ pub enum Event {
         /// The address.
         address: u64,
     },
+    /// A page went out of memory to make room.
+    PageEvicted {
+        /// The frame that it was in.
+        frame: u32,
+        /// Where it went.
+        to: EvictedTo,
+    },
+    /// No page could go out of memory, so a process had to. Amounts are pages.
+    OutOfMemoryKill {
+        /// Who.
+        pid: i32,
+        /// Why this one: nobody's was higher. The sum of what follows, with `adjustment` thousandths of all memory and swap.
+        badness: i64,
+        /// In memory.
+        resident: u64,
+        /// In swap.
+        swapped: u64,
+        /// Page tables.
+        tables: u64,
+        /// `oom_score_adj`.
+        adjustment: i32,
+    },
     /// Bytes went into a pipe.
     PipeWrote {
         /// Which.
@@ -164,6 +187,17 @@ pub enum Event {
     Input(Vec<u8>),
 }
 
+/// Where a page went that was taken out of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EvictedTo {
+    /// Nowhere: the host's file has the same bytes.
+    Nowhere,
+    /// Nowhere: the store has the same bytes since the page was there last.
+    Copy(StoreKind),
+    /// It was written.
+    Store(StoreKind),
+}
+
 /// How a page fault was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {
@@ -175,6 +209,8 @@ pub enum FaultKind {
     FileMinor,
     /// A page of a file that had to be read from the host.
     FileMajor,
+    /// A page that had to be read back from swap or from the disk.
+    SwapIn,
     /// A shared page was copied for a write.
     CopyOnWrite,
     /// A page was already private, and became writable.

@@ -8,6 +8,7 @@ use crate::fs::{FdTable, FileDescription, FsContext, Vfs};
 use crate::ipc::eventfd::EventFd;
 use crate::ipc::namespace::IpcNamespace;
 use crate::ipc::pipe::Pipe;
+use crate::mm::replacement::Algorithm;
 use crate::mm::{AddressSpace, Memory};
 use crate::ports::Chooser;
 use crate::process::credentials::UserAccount;
@@ -29,6 +30,12 @@ pub struct Configuration {
     pub cpus: u32,
     /// How addresses split.
     pub paging: PagingScheme,
+    /// Bytes of swap.
+    pub swap_bytes: u64,
+    /// Bytes of the disk that takes changed pages of files when memory has no room for them.
+    pub disk_bytes: u64,
+    /// Which page goes when memory is full.
+    pub replacement: Algorithm,
     /// Nanoseconds since 1970 at the start of the run.
     pub real_start_ns: u64,
     /// Who runs: the host's user and groups.
@@ -123,6 +130,7 @@ impl Kernel {
         Kernel {
             memory,
             clock: Clock::new(configuration.real_start_ns),
+            mm: Memory::new(&configuration),
             configuration,
             scheduler: Scheduler::default(),
             waits: Waits::default(),
@@ -133,7 +141,6 @@ impl Kernel {
             users: BTreeMap::new(),
             pi_waiters: 0,
             spaces: Table::default(),
-            mm: Memory::default(),
             actions: Table::default(),
             fd_tables: Table::default(),
             fs_contexts: Table::default(),

@@ -2,6 +2,7 @@
 
 use crate::entry::Call;
 use crate::kernel::{Configuration, Kernel};
+use crate::mm::replacement::Algorithm;
 use crate::ports::{Chooser, HostEntry, HostMetadata, Input, Outside, Stream, StreamKind};
 use crate::process::{Thread, boot};
 use crate::table::Id;
@@ -174,10 +175,23 @@ pub(crate) struct Bench {
 impl Bench {
     /// A machine with so many frames, over a host with these files, run by user 1000.
     pub(crate) fn new(frames: u64, files: &[(&str, &[u8])]) -> Bench {
+        Bench::with_stores(frames, [0, 0], Algorithm::Clock, files)
+    }
+
+    /// The same with so many pages of swap and of disk.
+    pub(crate) fn with_stores(
+        frames: u64,
+        [swap, disk]: [u64; 2],
+        replacement: Algorithm,
+        files: &[(&str, &[u8])],
+    ) -> Bench {
         let configuration = Configuration {
             host_name: b"test".to_vec(),
             cpus: 1,
             paging: PagingScheme::x86_64(),
+            swap_bytes: swap * machine::FRAME_SIZE as u64,
+            disk_bytes: disk * machine::FRAME_SIZE as u64,
+            replacement,
             real_start_ns: 0,
             uid: 1000,
             gid: 1000,

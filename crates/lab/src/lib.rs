@@ -1,10 +1,13 @@
 //! Readers of events and kernels, for people: the account of a run ([`statistics`]), its system calls ([`strace`]), who
-//! waits for what when nothing can go on ([`hang`]).
+//! waits for what when nothing can go on ([`hang`]), who had to go when memory ran out ([`out_of_memory`]), and which pages
+//! ([`replacement`]).
 //!
-//! Nothing here changes a kernel, and no part imports another but [`text`], which they share.
+//! Nothing here changes a kernel, and no part imports another but [`text`], which they share, and the account its parts.
 #![forbid(unsafe_code)]
 
 pub mod hang;
+pub mod out_of_memory;
+pub mod replacement;
 pub mod source;
 pub mod statistics;
 pub mod strace;

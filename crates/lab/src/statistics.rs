@@ -1,5 +1,6 @@
 //! The account of a run: who ran, what it cost, what it asked for and did not get.
 
+use crate::replacement::{self, Reader};
 use crate::text;
 use kernel::Kernel;
 use kernel::event::{Event, FaultKind, Record};
@@ -30,7 +31,6 @@ pub struct Statistics {
     unsupported_calls: BTreeMap<(u64, &'static str), u64>,
     unsupported_instructions: BTreeMap<String, u64>,
     signals: BTreeMap<i32, u64>,
-    most_frames: u64,
     /// The last look-up of `owners`, which is nearly always the next one too.
     last: Option<(i32, Id<Process>)>,
 }
@@ -50,6 +50,7 @@ struct Faults {
     zero: u64,
     file: u64,
     read: u64,
+    swapped: u64,
     copied: u64,
     reused: u64,
     invalid: u64,
@@ -122,7 +123,6 @@ impl Observer for Statistics {
                 }
             }
             Event::ProcessEnded { process, status, .. } => {
-                self.most_frames = self.most_frames.max(frames_used(kernel));
                 if let Some(person) = self.processes.get_mut(process) {
                     person.ending = Some(*status);
                 }
@@ -151,16 +151,13 @@ impl Observer for Statistics {
     }
 }
 
-fn frames_used(kernel: &Kernel) -> u64 {
-    u64::from(kernel.memory.total() - kernel.memory.available())
-}
-
 impl Faults {
     fn count(&mut self, kind: FaultKind) {
         let counter = match kind {
             FaultKind::ZeroFill | FaultKind::ZeroPage => &mut self.zero,
             FaultKind::FileMinor => &mut self.file,
             FaultKind::FileMajor => &mut self.read,
+            FaultKind::SwapIn => &mut self.swapped,
             FaultKind::CopyOnWrite => &mut self.copied,
             FaultKind::Reuse => &mut self.reused,
             FaultKind::Invalid => &mut self.invalid,
@@ -172,6 +169,7 @@ impl Faults {
         self.zero += other.zero;
         self.file += other.file;
         self.read += other.read;
+        self.swapped += other.swapped;
         self.copied += other.copied;
         self.reused += other.reused;
         self.invalid += other.invalid;
@@ -261,6 +259,7 @@ impl Statistics {
                 "zero",
                 "file",
                 "read",
+                "swapped",
                 "copied",
                 "reused",
                 "accesses",
@@ -286,15 +285,15 @@ impl Statistics {
         }
         _ = writeln!(
             out,
-            "\nprocesses (page faults: filled with zeroes, from file pages in memory, read from the host, copied on"
+            "\nprocesses (page faults: filled with zeroes, from file pages in memory, read from the host, read back"
         );
-        _ = writeln!(out, "write, already private; tables: page-table memory at most)");
-        out.push_str(&columns(&table, &[1, 12]));
+        _ = writeln!(out, "from swap or disk, copied on write, already private; tables: page-table memory at most)");
+        out.push_str(&columns(&table, &[1, 13]));
     }
 
     fn render_memory(&self, out: &mut String, kernel: &Kernel, account: &Account) {
         let total = account.total();
-        let most = self.most_frames.max(frames_used(kernel));
+        let most = u64::from(kernel.memory.most_used());
         let misses = 100.0 * total.misses as f64 / total.accesses.max(1) as f64;
         _ = writeln!(out, "\nmemory");
         _ = writeln!(
@@ -305,6 +304,15 @@ impl Statistics {
             text::count(total.accesses, "data access"),
             text::number(total.misses),
         );
+        let readers: Vec<Reader> = self
+            .processes
+            .values()
+            .map(|person| Reader {
+                name: format!("{} {}", person.pid, person.name()),
+                faults: person.faults.swapped + person.faults.read,
+            })
+            .collect();
+        out.push_str(&replacement::render(kernel, total.instructions, &readers));
     }
 
     fn render_calls(&self, out: &mut String) {
@@ -403,6 +411,7 @@ fn row(pid: &str, name: &str, faults: Faults, used: Used, ending: &str) -> Vec<S
             faults.zero,
             faults.file,
             faults.read,
+            faults.swapped,
             faults.copied,
             faults.reused,
             used.accesses,

@@ -38,6 +38,7 @@ pub struct PhysicalMemory {
     flags: Vec<u8>,
     free: Vec<u32>,
     fresh: u32,
+    most_used: u32,
     code_writes: Vec<FrameNumber>,
     code_marks: u64,
 }
@@ -73,6 +74,7 @@ impl PhysicalMemory {
             flags: vec![0; total as usize],
             free: Vec::new(),
             fresh: 0,
+            most_used: 0,
             code_writes: Vec::new(),
             code_marks: 0,
         })
@@ -86,6 +88,11 @@ impl PhysicalMemory {
     /// How many frames have no reference.
     pub fn available(&self) -> u32 {
         self.total - self.fresh + self.free.len() as u32
+    }
+
+    /// The most frames that were in use at once.
+    pub fn most_used(&self) -> u32 {
+        self.most_used
     }
 
     /// Takes a frame with unspecified contents; its count is 1.
@@ -120,6 +127,7 @@ impl PhysicalMemory {
         };
         assert_eq!(self.counts[number as usize], 0, "a free frame has no references");
         self.counts[number as usize] = 1;
+        self.most_used = self.most_used.max(self.fresh - self.free.len() as u32);
         Ok((FrameNumber(number), zero))
     }
 

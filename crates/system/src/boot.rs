@@ -4,6 +4,7 @@ use crate::observer::Observer;
 use crate::outside::Surroundings;
 use crate::run::System;
 use kernel::clock::Instant;
+use kernel::mm::replacement::Algorithm;
 use kernel::ports::Chooser;
 use kernel::{Configuration, Error, Kernel, process};
 use machine::{PagingScheme, PhysicalMemory, Processor};
@@ -21,6 +22,12 @@ pub struct Setup {
     pub directory: Vec<u8>,
     /// Bytes of physical memory.
     pub memory_bytes: u64,
+    /// Bytes of swap.
+    pub swap_bytes: u64,
+    /// Bytes of the disk for changed pages of files that memory has no room for.
+    pub disk_bytes: u64,
+    /// Which page goes when memory is full.
+    pub replacement: Algorithm,
     /// Processors that the guest sees.
     pub cpus: u32,
     /// uname(2) `nodename`.
@@ -64,6 +71,9 @@ pub fn boot<P: Processor, C: Chooser, O: Surroundings, V: Observer>(
         host_name: setup.host_name.clone(),
         cpus: setup.cpus,
         paging: PagingScheme::x86_64(),
+        swap_bytes: setup.swap_bytes,
+        disk_bytes: setup.disk_bytes,
+        replacement: setup.replacement,
         real_start_ns: setup.start_ns,
         uid: setup.uid,
         gid: setup.gid,

@@ -6,6 +6,7 @@
 
 use kernel::Kernel;
 use kernel::fs::changes::{self, Attributes, Base, Change, Contents};
+use kernel::fs::page_cache;
 use rustix::fs::{AtFlags, CWD, Mode, Timespec, Timestamps};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -178,10 +179,11 @@ impl Work<'_> {
             file.set_len(kept)?;
         }
         let pages = self.kernel.vfs.inodes[contents.inode].pages();
-        for (index, frame) in pages.into_iter().flat_map(|pages| pages.changed_pages()) {
+        for index in pages.into_iter().flat_map(|pages| pages.changed_pages()) {
             let offset = index * PAGE;
             let length = contents.size.saturating_sub(offset).min(PAGE) as usize;
-            file.write_all_at(&self.kernel.memory.bytes(frame)[..length], offset)?;
+            let bytes = page_cache::changed_bytes(self.kernel, contents.inode, index);
+            file.write_all_at(&bytes[..length], offset)?;
         }
         file.set_len(contents.size)
     }

@@ -55,7 +55,8 @@ fn read_part(call: &mut Call, inode: Id<Inode>, at: u64, wanted: u64, to: &mut U
             page_cache::page(call, inode, at / PAGE)?
         }
     };
-    // Serving a fault of the guest's page may make room by dropping clean pages of files, but not this one.
+    call.kernel.mm.owners.note_used(source);
+    // Serving a fault of the guest's page may make room by taking pages of files out of memory, but not this one.
     call.kernel.memory.retain(source);
     let target = call.resolve(front.address, Access::Write);
     if let Ok((target, start)) = target {
@@ -182,6 +183,7 @@ fn write_part(call: &mut Call, inode: Id<Inode>, at: u64, wanted: u64, from: &mu
     } else {
         page_cache::page_to_change(call, inode, index)?
     };
+    call.kernel.mm.owners.note_used(target);
     call.kernel.memory.retain(target);
     let source = call.resolve(front.address, Access::Read);
     if let Ok((source, start)) = source {

@@ -168,11 +168,11 @@ impl Kernel {
                 self.vfs.by_host.remove(&identity);
             }
         }
+        let kind = super::page_cache::store_kind(self, id);
         let inode = self.vfs.inodes.remove(id);
         match inode.kind {
             InodeKind::Regular(pages) => {
-                self.mm.clean.forget(id);
-                pages.free(&mut self.memory);
+                super::page_cache::free(self, pages, kind);
             }
             InodeKind::Queue(queue) => message_queue::file_is_gone(self, queue),
             InodeKind::Directory(directory) => {

@@ -1,15 +1,19 @@
 //! The pages of regular files in guest memory: read from the host when they are first needed, kept when changed.
 //!
 //! A page is absent, clean or changed. An absent page is the host's (below `host_length`) or a hole of zeroes. A clean
-//! page is a copy of that and may be dropped when memory runs short. A changed page is the only copy there is.
+//! page is a copy of that and may be dropped when memory runs short. A changed page differs from that; when memory runs
+//! short it goes to the disk, or to swap if its file lies on tmpfs.
 
 use crate::entry::Call;
 use crate::fs::{FileSystem, Inode};
 use crate::kernel::Kernel;
-use crate::mm::reclaim;
+use crate::mm::owners::{self, Owner};
+use crate::mm::shared_memory::PagePlace;
+use crate::mm::store::{SlotNumber, StoreKind};
+use crate::mm::{reclaim, swap};
 use crate::table::Id;
 use abi::{Errno, Error};
-use machine::{FRAME_SIZE, FrameNumber, PhysicalMemory};
+use machine::{FRAME_SIZE, FrameNumber};
 use std::collections::BTreeMap;
 
 const PAGE: u64 = FRAME_SIZE as u64;
@@ -21,7 +25,7 @@ const READ_MOST: u64 = 64;
 /// A regular file's contents.
 ///
 /// # Invariants
-/// - each page in memory counts once among its frame's references;
+/// - each page in memory counts once among its frame's references; each page put away is a user of its slot, and changed;
 /// - bytes of the last page behind `size` are zero; no page lies wholly behind it.
 #[derive(Debug, Default)]
 pub struct Pages {
@@ -37,7 +41,7 @@ pub struct Pages {
 
 #[derive(Clone, Copy, Debug)]
 struct Page {
-    frame: FrameNumber,
+    place: PagePlace,
     is_changed: bool,
 }
 
@@ -72,13 +76,6 @@ impl Pages {
         (host_pages + added) * (PAGE / 512)
     }
 
-    /// Gives all frames back.
-    pub fn free(self, memory: &mut PhysicalMemory) {
-        for page in self.pages.values() {
-            memory.release(page.frame);
-        }
-    }
-
     /// The first byte at or after `offset` that is no hole; `None` if there is none before the end.
     pub fn next_data(&self, offset: u64) -> Option<u64> {
         if offset >= self.size {
@@ -104,19 +101,32 @@ impl Pages {
         Some(at.min(self.size))
     }
 
-    /// Indices of changed pages and their frames, in order.
-    pub fn changed_pages(&self) -> impl Iterator<Item = (u64, FrameNumber)> + '_ {
-        self.pages.iter().filter(|(_, page)| page.is_changed).map(|(index, page)| (*index, page.frame))
+    /// Indices of changed pages, in order; [`changed_bytes`] has their bytes.
+    pub fn changed_pages(&self) -> impl Iterator<Item = u64> + '_ {
+        self.pages.iter().filter(|(_, page)| page.is_changed).map(|(index, _)| *index)
     }
 
-    /// Indices of pages in memory that could be had again at any time.
-    pub fn clean_pages(&self) -> impl Iterator<Item = u64> + '_ {
-        self.pages.iter().filter(|(_, page)| !page.is_changed).map(|(index, _)| *index)
+    /// How many changed pages are in memory.
+    pub fn changed_in_memory(&self) -> u64 {
+        self.pages.values().filter(|page| page.is_changed && page.place.frame().is_some()).count() as u64
+    }
+
+    /// Whether page `index` is changed.
+    pub fn is_page_changed(&self, index: u64) -> bool {
+        self.pages.get(&index).is_some_and(|page| page.is_changed)
     }
 
     /// The frames of all pages in memory, by index.
     pub fn frames(&self) -> impl Iterator<Item = FrameNumber> + '_ {
-        self.pages.values().map(|page| page.frame)
+        self.pages.values().filter_map(|page| page.place.frame())
+    }
+
+    /// The slots of all pages that were put away.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = SlotNumber> + '_ {
+        self.pages.values().filter_map(|page| match page.place {
+            PagePlace::Slot(slot) => Some(slot),
+            PagePlace::Frame(_) => None,
+        })
     }
 
     fn is_on_host(&self, index: u64) -> bool {
@@ -131,13 +141,14 @@ impl Pages {
 /// `ENOMEM` if no frame is free, the host's error if it cannot be read, `EINVAL` if the inode has no pages.
 pub fn page(call: &mut Call, inode: Id<Inode>, index: u64) -> Result<FrameNumber, Error> {
     let pages = pages_of(call.kernel, inode)?;
-    if let Some(page) = pages.pages.get(&index) {
-        return Ok(page.frame);
+    match pages.pages.get(&index).map(|page| page.place) {
+        Some(PagePlace::Frame(frame)) => return Ok(frame),
+        Some(PagePlace::Slot(slot)) => return bring_in(call.kernel, inode, index, slot),
+        None => {}
     }
     if pages.is_on_host(index) {
         fetch(call, inode, index, READ_AHEAD)?;
-        let pages = pages_of(call.kernel, inode)?;
-        return Ok(pages.pages.get(&index).expect("it was fetched").frame);
+        return Ok(cached(call.kernel, inode, index).expect("it was fetched"));
     }
     let frame = allocate_zeroed(call.kernel)?;
     insert_clean(call.kernel, inode, index, frame);
@@ -146,8 +157,67 @@ pub fn page(call: &mut Call, inode: Id<Inode>, index: u64) -> Result<FrameNumber
 
 /// Puts a page in that could be had again at any time.
 fn insert_clean(kernel: &mut Kernel, inode: Id<Inode>, index: u64, frame: FrameNumber) {
-    pages_mut(kernel, inode).pages.insert(index, Page { frame, is_changed: false });
-    kernel.mm.clean.insert(inode, index);
+    pages_mut(kernel, inode).pages.insert(index, Page { place: PagePlace::Frame(frame), is_changed: false });
+    owners::load(kernel, frame, Owner::File { inode, index });
+}
+
+/// Reads a page back from where it was put away.
+fn bring_in(kernel: &mut Kernel, inode: Id<Inode>, index: u64, slot: SlotNumber) -> Result<FrameNumber, Error> {
+    let frame = allocate(kernel)?;
+    let kind = store_kind(kernel, inode);
+    kernel.memory.bytes_mut(frame).copy_from_slice(kernel.mm.store(kind).bytes(slot));
+    owners::load(kernel, frame, Owner::File { inode, index });
+    swap::note_read(kernel, frame, kind, slot);
+    kernel.mm.store_mut(kind).release(slot);
+    pages_mut(kernel, inode).pages.insert(index, Page { place: PagePlace::Frame(frame), is_changed: true });
+    Ok(frame)
+}
+
+/// A changed page, which nobody maps any more, is in a slot from now on; its frame goes.
+pub(crate) fn put_away(kernel: &mut Kernel, inode: Id<Inode>, index: u64, slot: SlotNumber) {
+    let page = Page { place: PagePlace::Slot(slot), is_changed: true };
+    let before = pages_mut(kernel, inode).pages.insert(index, page).expect("only a page in memory is put away");
+    kernel.memory.release(before.place.frame().expect("only a page in memory is put away"));
+}
+
+/// Where changed pages of a file go when memory runs short.
+pub(crate) fn store_kind(kernel: &Kernel, inode: Id<Inode>) -> StoreKind {
+    match kernel.vfs.mounts[kernel.vfs.inodes[inode].mount].file_system {
+        FileSystem::Host => StoreKind::Disk,
+        _ => StoreKind::Swap,
+    }
+}
+
+/// The bytes of a changed page, wherever it is.
+///
+/// # Panics
+/// If the page is not changed.
+pub fn changed_bytes(kernel: &Kernel, inode: Id<Inode>, index: u64) -> &[u8; FRAME_SIZE] {
+    let page = kernel.vfs.inodes[inode].pages().and_then(|pages| pages.pages.get(&index)).expect("a changed page");
+    match page.place {
+        PagePlace::Frame(frame) => kernel.memory.bytes(frame),
+        PagePlace::Slot(slot) => kernel.mm.store(store_kind(kernel, inode)).bytes(slot),
+    }
+}
+
+/// Gives back all frames and slots of an inode that is gone; it lay on a file system of that kind.
+pub(super) fn free(kernel: &mut Kernel, pages: Pages, kind: StoreKind) {
+    for page in pages.pages.into_values() {
+        give_back(kernel, page.place, kind);
+    }
+}
+
+fn give_back(kernel: &mut Kernel, place: PagePlace, kind: StoreKind) {
+    match place {
+        PagePlace::Frame(frame) => kernel.memory.release(frame),
+        PagePlace::Slot(slot) => kernel.mm.store_mut(kind).release(slot),
+    }
+}
+
+/// Whether page `index` was put away.
+pub fn is_stored(kernel: &Kernel, inode: Id<Inode>, index: u64) -> bool {
+    let page = kernel.vfs.inodes[inode].pages().and_then(|pages| pages.pages.get(&index));
+    page.is_some_and(|page| page.place.frame().is_none())
 }
 
 /// The frame of page `index`, to be changed: by write(2), or by a writable shared mapping. See [`page`].
@@ -166,25 +236,19 @@ pub fn mark_changed(kernel: &mut Kernel, inode: Id<Inode>, index: u64) {
     file.is_changed = true;
     let Some(pages) = file.pages_mut() else { return };
     pages.is_changed = true;
-    if let Some(page) = pages.pages.get_mut(&index)
-        && !page.is_changed
-    {
+    if let Some(page) = pages.pages.get_mut(&index) {
         page.is_changed = true;
-        kernel.mm.clean.remove(inode, index);
+        if let PagePlace::Frame(frame) = page.place {
+            kernel.mm.owners.note_dirty(frame);
+        }
     }
-}
-
-/// The frame of a page that is in memory and could be had again at any time.
-pub(crate) fn clean(kernel: &Kernel, inode: Id<Inode>, index: u64) -> Option<FrameNumber> {
-    let page = kernel.vfs.inodes.get(inode)?.pages()?.pages.get(&index)?;
-    (!page.is_changed).then_some(page.frame)
 }
 
 /// The frame of a page that is in memory already, without reading or allocating anything; `None` for a hole or a page
 /// that only the host has.
 #[inline]
 pub fn cached(kernel: &Kernel, inode: Id<Inode>, index: u64) -> Option<FrameNumber> {
-    kernel.vfs.inodes[inode].pages()?.pages.get(&index).map(|page| page.frame)
+    kernel.vfs.inodes[inode].pages()?.pages.get(&index)?.place.frame()
 }
 
 /// Whether page `index` is a hole: zeroes that nobody wrote.
@@ -192,8 +256,12 @@ pub fn is_hole(kernel: &Kernel, inode: Id<Inode>, index: u64) -> bool {
     kernel.vfs.inodes[inode].pages().is_some_and(|pages| !pages.pages.contains_key(&index) && !pages.is_on_host(index))
 }
 
-/// Reads absent pages from the host: `index` and those that follow it, at most `wanted`, up to the first that is present.
+/// Reads absent pages from the host: `index` and those that follow it, at most `wanted`, up to the first that is not
+/// absent. A page that was put away is read back.
 pub(super) fn fetch(call: &mut Call, inode: Id<Inode>, index: u64, wanted: u64) -> Result<(), Error> {
+    if is_stored(call.kernel, inode, index) {
+        return page(call, inode, index).map(|_| ());
+    }
     let file = &call.kernel.vfs.inodes[inode];
     let Some(host) = &file.host else { return Err(Errno::EIO.because("no host file lies under this one")) };
     let path = host.path.clone();
@@ -255,7 +323,16 @@ pub fn set_size(kernel: &mut Kernel, inode: Id<Inode>, size: u64) {
     if within > 0
         && let Some(page) = pages.pages.get(&(size / PAGE)).copied()
     {
-        kernel.memory.bytes_mut(page.frame)[within..].fill(0);
+        match page.place {
+            PagePlace::Frame(frame) => {
+                kernel.memory.bytes_mut(frame)[within..].fill(0);
+                kernel.mm.owners.note_dirty(frame);
+            }
+            PagePlace::Slot(slot) => {
+                let kind = store_kind(kernel, inode);
+                kernel.mm.store_mut(kind).bytes_mut(slot)[within..].fill(0);
+            }
+        }
     }
 }
 
@@ -281,8 +358,8 @@ pub(crate) fn drop_pages(kernel: &mut Kernel, inode: Id<Inode>, first: u64, end:
     let gone: Vec<u64> = pages.pages.range(first..end).map(|(index, _)| *index).collect();
     for index in gone {
         let page = pages_mut(kernel, inode).pages.remove(&index).expect("listed above");
-        kernel.mm.clean.remove(inode, index);
-        kernel.memory.release(page.frame);
+        let kind = store_kind(kernel, inode);
+        give_back(kernel, page.place, kind);
     }
 }
 
@@ -310,7 +387,12 @@ pub(super) fn page_to_overwrite(call: &mut Call, inode: Id<Inode>, index: u64) -
         return Ok(frame);
     }
     let frame = allocate(call.kernel)?;
-    pages_mut(call.kernel, inode).pages.insert(index, Page { frame, is_changed: true });
+    let page = Page { place: PagePlace::Frame(frame), is_changed: true };
+    if let Some(before) = pages_mut(call.kernel, inode).pages.insert(index, page) {
+        let kind = store_kind(call.kernel, inode);
+        give_back(call.kernel, before.place, kind);
+    }
+    owners::load(call.kernel, frame, Owner::File { inode, index });
     mark_changed(call.kernel, inode, index);
     Ok(frame)
 }
@@ -322,7 +404,7 @@ pub(super) fn make_hole(kernel: &mut Kernel, inode: Id<Inode>, index: u64) -> bo
         return false;
     }
     let Some(page) = pages.pages.get(&index).copied() else { return true };
-    if kernel.memory.count(page.frame) > 1 {
+    if page.place.frame().is_some_and(|frame| kernel.memory.count(frame) > 1) {
         return false;
     }
     drop_pages(kernel, inode, index, index + 1);

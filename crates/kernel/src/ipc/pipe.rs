@@ -290,17 +290,24 @@ fn write_chunk(
     mode: WriteMode,
 ) -> Result<(), Error> {
     let mut parts: [(FrameNumber, usize, usize); DIRECT_PARTS] = [(FrameNumber(0), 0, 0); DIRECT_PARTS];
-    let (mut count, mut left) = (0, chunk);
+    let mut count = 0;
     let front = from.front();
     if front.length >= chunk as u64 {
-        let mut address = front.address;
-        while left > 0 {
-            let (frame, offset) = call.resolve(address, Access::Read)?;
-            let length = left.min(FRAME_SIZE - offset);
-            parts[count] = (frame, offset, length);
-            count += 1;
-            left -= length;
-            address = address.wrapping_add(length as u64);
+        // Bringing a page in can take another out of memory that was resolved just before.
+        let mut reclaimed = None;
+        while reclaimed != Some(call.kernel.mm.counters.reclaimed) {
+            reclaimed = Some(call.kernel.mm.counters.reclaimed);
+            let mut address = front.address;
+            let mut left = chunk;
+            count = 0;
+            while left > 0 {
+                let (frame, offset) = call.resolve(address, Access::Read)?;
+                let length = left.min(FRAME_SIZE - offset);
+                parts[count] = (frame, offset, length);
+                count += 1;
+                left -= length;
+                address = address.wrapping_add(length as u64);
+            }
         }
         let Kernel { pipes, memory, .. } = &mut *call.kernel;
         let bytes = parts.map(|(frame, offset, length)| &memory.bytes(frame)[offset..offset + length]);

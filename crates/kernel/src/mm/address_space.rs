@@ -9,10 +9,10 @@ use machine::{PageTable, PhysicalMemory, Tlb};
 ///
 /// # Invariants
 /// - every entry of the table lies in an area;
-/// - an entry marked [`PRIVATE`] is the private page of a private area; all others name frames of the object under the
-///   area, or the shared page of zeroes;
+/// - an entry marked [`PRIVATE`] is the private page of a private area, and if it is not present, it names the slot of
+///   swap that the page is in; all others name frames of the object under the area, or the shared page of zeroes;
 /// - an entry permits no more than its area; it permits writing only if the frame has no other owner that would see it;
-/// - `resident` counts the table's entries by kind.
+/// - `resident` and `swapped` count the table's entries by kind.
 #[derive(Debug)]
 pub struct AddressSpace {
     /// What is mapped.
@@ -35,6 +35,12 @@ pub struct AddressSpace {
     pub future_flags: AreaFlags,
     /// Pages in memory.
     pub resident: Resident,
+    /// Private pages that are swapped out: VmSwap.
+    pub swapped: u64,
+    /// Those that it forked from and to have the same number: the address spaces that may share its private pages.
+    pub family: u32,
+    /// The out-of-memory killer took its pages: nothing is brought in any more.
+    pub is_reaped: bool,
     /// The most pages that were in memory at once, and bytes mapped: VmHWM, VmPeak.
     pub peak: Peak,
     /// Page faults served.
@@ -85,6 +91,8 @@ pub struct Faults {
     pub minor: u64,
     /// A page of a file that had to be read.
     pub major: u64,
+    /// A page that was read back from swap or from the disk.
+    pub swapped_in: u64,
     /// A copy, because others use the page too.
     pub copy_on_write: u64,
     /// A page that became writable where it is: its last owner, or a shared page that is dirty from now on.
@@ -100,7 +108,7 @@ impl Faults {
 
 impl AddressSpace {
     /// An empty address space with one user.
-    pub(crate) fn new(table: PageTable, tlb: Tlb, layout: Layout) -> AddressSpace {
+    pub(crate) fn new(table: PageTable, tlb: Tlb, layout: Layout, family: u32) -> AddressSpace {
         AddressSpace {
             table,
             tlb,
@@ -112,6 +120,9 @@ impl AddressSpace {
             stack_start: 0,
             future_flags: AreaFlags::NONE,
             resident: Resident::default(),
+            swapped: 0,
+            family,
+            is_reaped: false,
             peak: Peak::default(),
             faults: Faults::default(),
         }

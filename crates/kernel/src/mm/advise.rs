@@ -8,7 +8,7 @@ use crate::mm::fault::BadAccess;
 use crate::mm::map;
 use crate::mm::unmap::{self, Copies};
 use crate::mm::vma::{AreaFlags, Backing, Vma};
-use crate::mm::{AddressSpace, protect, shared_memory};
+use crate::mm::{AddressSpace, protect, reclaim, shared_memory};
 use crate::table::Id;
 use abi::mman::*;
 use abi::{Errno, Error};
@@ -70,7 +70,7 @@ fn advise_area(call: &mut Call, space: Id<AddressSpace>, area: Vma, advice: u32)
         MADV_REMOVE => return remove(call, &area),
         MADV_COLD | MADV_PAGEOUT if is_locked => return Err(locked),
         MADV_COLD => age(call.kernel, space, range),
-        MADV_PAGEOUT => page_out(call.kernel, space, &area),
+        MADV_PAGEOUT => reclaim::page_out(call.kernel, space, &area),
         MADV_WILLNEED => will_need(call, &area),
         MADV_WIPEONFORK if !area.is_private_anonymous() => {
             return Err(Errno::EINVAL.because("only private anonymous memory can be wiped"));
@@ -114,8 +114,14 @@ fn new_flags(flags: AreaFlags, advice: u32) -> AreaFlags {
 /// MADV_FREE: the pages may be dropped while they are clean. A write makes them dirty, and so saves them.
 fn give_up(kernel: &mut Kernel, space: Id<AddressSpace>, range: Range<u64>) {
     kernel.mm.lazy.insert(space);
-    let AddressSpace { table, tlb, .. } = &mut kernel.spaces[space];
+    let swap = &mut kernel.mm.swap;
+    let AddressSpace { table, tlb, swapped, .. } = &mut kernel.spaces[space];
     table.update(&mut kernel.memory, range, |memory, page, entry| {
+        if let Some(slot) = reclaim::slot_of(entry) {
+            swap.release(slot);
+            *swapped -= 1;
+            return Entry::NONE;
+        }
         // A page that fork shared is another process's too.
         if entry.0 & PRIVATE == 0 || memory.count(entry.frame()) > 1 {
             return entry;
@@ -134,16 +140,6 @@ fn age(kernel: &mut Kernel, space: Id<AddressSpace>, range: Range<u64>) {
         }
         entry.without(Entry::ACCESSED)
     });
-}
-
-/// MADV_PAGEOUT: pages of files leave the page table; without swap, private ones stay.
-fn page_out(kernel: &mut Kernel, space: Id<AddressSpace>, area: &Vma) {
-    match area.backing {
-        Backing::File { .. } => {
-            unmap::take_entries(kernel, space, area.backing, area.start..area.end, Copies::Stay);
-        }
-        Backing::Anonymous | Backing::Shared { .. } => age(kernel, space, area.start..area.end),
-    }
 }
 
 /// MADV_WILLNEED: pages of files are read, as far as there is memory for them.

@@ -1,7 +1,8 @@
 //! Recounts everything about memory, from two sides: every frame's references, every entry, every sum.
 
 use crate::kernel::Kernel;
-use crate::mm::AddressSpace;
+use crate::mm::store::{SlotNumber, StoreKind};
+use crate::mm::{AddressSpace, reclaim};
 use crate::mm::address_space::{LAZY_FREE, PRIVATE, Resident};
 use crate::mm::vma::{Backing, Vma};
 use crate::table::Id;
@@ -13,14 +14,17 @@ use std::collections::BTreeMap;
 /// # Errors
 /// The first that does not hold, for a report of a bug in belljar.
 pub fn check(kernel: &Kernel) -> Result<(), String> {
-    let mut counts = Counts(vec![0; kernel.memory.total() as usize]);
+    let mut counts = Counts(vec![0; kernel.memory.total() as usize], BTreeMap::new());
     if let Some(zero) = kernel.mm.zero {
         counts.add(zero);
     }
     for (_, object) in kernel.mm.shared.iter() {
         object.pages().for_each(|(_, frame)| counts.add(frame));
+        object.slots().for_each(|slot| counts.add_slot(StoreKind::Swap, slot));
     }
-    for (_, inode) in kernel.vfs.inodes.iter() {
+    for (id, inode) in kernel.vfs.inodes.iter() {
+        let kind = crate::fs::page_cache::store_kind(kernel, id);
+        inode.pages().into_iter().flat_map(|pages| pages.slots()).for_each(|slot| counts.add_slot(kind, slot));
         inode.pages().into_iter().flat_map(|pages| pages.frames()).for_each(|frame| counts.add(frame));
     }
     for (id, space) in kernel.spaces.iter() {
@@ -36,18 +40,33 @@ pub fn check(kernel: &Kernel) -> Result<(), String> {
             return Err(format!("frame {number:#x} has count {recorded}, but {counted} references"));
         }
     }
+    for kind in [StoreKind::Swap, StoreKind::Disk] {
+        for (slot, recorded) in kernel.mm.store(kind).all_users() {
+            let counted = counts.1.remove(&(kind, slot)).unwrap_or(0);
+            if recorded != counted {
+                return Err(format!("{kind:?} {slot:?} has {recorded} users, but {counted} name it"));
+            }
+        }
+    }
+    if let Some((kind, slot)) = counts.1.keys().next() {
+        return Err(format!("{kind:?} {slot:?} is free, but somebody names it"));
+    }
     if in_use + kernel.memory.available() != kernel.memory.total() {
         return Err("frames are neither in use nor free".to_string());
     }
     check_objects(kernel)
 }
 
-/// References found so far, by frame.
-struct Counts(Vec<u32>);
+/// References found so far, by frame and by slot.
+struct Counts(Vec<u32>, BTreeMap<(StoreKind, SlotNumber), u32>);
 
 impl Counts {
     fn add(&mut self, frame: FrameNumber) {
         self.0[frame.0 as usize] += 1;
+    }
+
+    fn add_slot(&mut self, kind: StoreKind, slot: SlotNumber) {
+        *self.1.entry((kind, slot)).or_default() += 1;
     }
 }
 
@@ -86,7 +105,7 @@ fn check_table(kernel: &Kernel, space: &AddressSpace, counts: &mut Counts) -> Re
         return Err("a page table has other tables than it counts".to_string());
     }
     tables.into_iter().for_each(|frame| counts.add(frame));
-    let mut resident = Resident::default();
+    let (mut resident, mut swapped) = (Resident::default(), 0);
     for mapped in space.table.entries(memory, 0..u64::MAX) {
         let (page, entry, frame) = (mapped.page, mapped.entry, mapped.entry.frame());
         let fail = |what: &str| Err(format!("entry {entry:?} of page {page:#x} {what}"));
@@ -96,6 +115,14 @@ fn check_table(kernel: &Kernel, space: &AddressSpace, counts: &mut Counts) -> Re
             || entry.is_executable() && !area.is_executable()
         {
             return fail("permits more than its area");
+        }
+        if let Some(slot) = reclaim::slot_of(entry) {
+            if area.shared {
+                return fail("is private in a shared area");
+            }
+            counts.add_slot(StoreKind::Swap, slot);
+            swapped += 1;
+            continue;
         }
         counts.add(frame);
         let is_private = entry.0 & PRIVATE != 0;
@@ -127,6 +154,9 @@ fn check_table(kernel: &Kernel, space: &AddressSpace, counts: &mut Counts) -> Re
                 Backing::File { .. } | Backing::Anonymous => resident.file += 1,
             }
         }
+    }
+    if swapped != space.swapped {
+        return Err(format!("{swapped} pages are swapped out, but {} are counted", space.swapped));
     }
     if resident != space.resident {
         return Err(format!("{resident:?} is resident, but {:?} is counted", space.resident));
@@ -164,19 +194,11 @@ fn check_objects(kernel: &Kernel) -> Result<(), String> {
             return Err(format!("{object:?} has {recorded} references, but {count} mappers"));
         }
     }
-    let mut clean = 0;
-    for (id, inode) in kernel.vfs.inodes.iter() {
+    for (_, inode) in kernel.vfs.inodes.iter() {
         let Some(pages) = inode.pages() else { continue };
-        clean += pages.clean_pages().count();
-        if !pages.clean_pages().all(|index| kernel.mm.clean.contains(id, index)) {
-            return Err("a clean page of a file is not listed as such".to_string());
-        }
         if pages.frames().count() > 0 && pages.size() == 0 {
             return Err("an empty file has pages".to_string());
         }
-    }
-    if clean != kernel.mm.clean.len() {
-        return Err(format!("{clean} pages of files are clean, but {} are listed", kernel.mm.clean.len()));
     }
     Ok(())
 }

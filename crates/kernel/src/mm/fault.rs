@@ -19,7 +19,8 @@ use crate::mm::address_space::{AddressSpace, LAZY_FREE, PRIVATE};
 use crate::mm::areas::STACK_GUARD_PAGES;
 use crate::mm::shared_memory::{self, Found};
 use crate::mm::vma::{AreaFlags, Backing, Vma};
-use crate::mm::{limits, reclaim};
+use crate::mm::owners::{self, Owner};
+use crate::mm::{limits, oom, reclaim, swap};
 use crate::table::Id;
 use abi::mman::{PROT_EXEC, PROT_READ, PROT_WRITE};
 use abi::resource::{RLIMIT_AS, RLIMIT_MEMLOCK, RLIMIT_STACK};
@@ -66,6 +67,11 @@ fn as_served(call: &Call, space: Id<AddressSpace>, page: u64, access: Access) ->
     if is_absent { Access::Read } else { access }
 }
 
+/// Whether Linux counts the fault as major: a page had to be read.
+fn is_major(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::FileMajor | FaultKind::SwapIn)
+}
+
 /// Brings the page of `address` in for an access: of the program, of the kernel for it, or ahead of either (MAP_POPULATE,
 /// mlock(2)). Counts it for the address space and, as Linux mm/memory.c `mm_account_fault`, for the calling thread.
 ///
@@ -78,27 +84,40 @@ pub(crate) fn fill(
     access: Access,
 ) -> Result<FaultKind, BadAccess> {
     let page = address & !(FRAME_SIZE as u64 - 1);
-    let served = serve(call, space, page, access);
+    let served = loop {
+        match serve(call, space, page, access) {
+            // Somebody else may have to go for it.
+            Err(BadAccess::OutOfMemory) if !call.kernel.spaces[space].is_reaped => {
+                if oom::kill_somebody(call.kernel, call.chooser).is_none_or(|victim| victim == space) {
+                    break Err(BadAccess::OutOfMemory);
+                }
+            }
+            served => break served,
+        }
+    };
     let kernel = &mut *call.kernel;
     match served {
         Ok(kind) => {
             let AddressSpace { table, faults, .. } = &mut kernel.spaces[space];
             let entry = table.entry(&kernel.memory, page);
             assert!(permits(entry, access), "a served fault leaves an entry that permits the access");
+            // So that replacement does not take it before the access is repeated.
+            table.replace(&mut kernel.memory, page, entry.with(Entry::ACCESSED));
             match kind {
                 FaultKind::ZeroFill => faults.zero_fill += 1,
                 FaultKind::ZeroPage => faults.zero_page += 1,
                 FaultKind::FileMajor => faults.major += 1,
+                FaultKind::SwapIn => faults.swapped_in += 1,
                 FaultKind::CopyOnWrite => faults.copy_on_write += 1,
                 FaultKind::Reuse => faults.reuse += 1,
                 FaultKind::FileMinor | FaultKind::Invalid => faults.minor += 1,
             }
             kernel.spaces[space].note_peak();
             kernel.mm.counters.faults += 1;
-            kernel.mm.counters.major_faults += u64::from(kind == FaultKind::FileMajor);
+            kernel.mm.counters.major_faults += u64::from(is_major(kind));
             kernel.emit(Event::PageFault { page, kind });
             let usage = &mut call.current().usage;
-            if kind == FaultKind::FileMajor {
+            if is_major(kind) {
                 usage.major_faults += 1
             } else {
                 usage.minor_faults += 1
@@ -109,7 +128,6 @@ pub(crate) fn fill(
             // `pgfault` counts what was looked into, whatever came of it.
             kernel.mm.counters.faults += u64::from(matches!(bad, BadAccess::BeyondFile | BadAccess::OutOfMemory));
             if bad == BadAccess::OutOfMemory {
-                kernel.mm.counters.out_of_memory += 1;
                 kernel.emit(Event::OutOfMemory { address });
             }
             Err(bad)
@@ -156,6 +174,9 @@ pub(crate) fn protection_bits(protection: u32) -> u64 {
 
 fn serve(call: &mut Call, space: Id<AddressSpace>, page: u64, access: Access) -> Result<FaultKind, BadAccess> {
     let here = &call.kernel.spaces[space];
+    if here.is_reaped {
+        return Err(BadAccess::OutOfMemory);
+    }
     let spot = match here.areas.containing(page) {
         Some(area) => Spot::of(area),
         None => Spot::of(grow_stack(call, space, page)?),
@@ -169,6 +190,14 @@ fn serve(call: &mut Call, space: Id<AddressSpace>, page: u64, access: Access) ->
         return Err(BadAccess::Forbidden);
     }
     let entry = call.kernel.spaces[space].table.entry(&call.kernel.memory, page);
+    if let Some(slot) = reclaim::slot_of(entry) {
+        swap::bring_in(call.kernel, space, page, slot)?;
+        if access == Access::Write {
+            let entry = call.kernel.spaces[space].table.entry(&call.kernel.memory, page);
+            make_writable(call, space, page, spot, entry)?;
+        }
+        return Ok(FaultKind::SwapIn);
+    }
     if !entry.is_present() {
         return match (spot.backing, access) {
             (Backing::Anonymous, Access::Write) => zero_fill(call.kernel, space, page, spot),
@@ -221,12 +250,13 @@ fn from_shared(
 ) -> Result<FaultKind, BadAccess> {
     let (frame, kind) = match shared_memory::page(kernel, object, spot.index(page))? {
         Found::Present(frame) => (frame, FaultKind::FileMinor),
+        Found::Read(frame) => (frame, FaultKind::SwapIn),
         Found::New(frame) => (frame, FaultKind::ZeroFill),
         Found::Beyond => return Err(BadAccess::BeyondFile),
     };
     if !spot.shared && access == Access::Write {
         copy_to_private(kernel, space, page, spot, frame)?;
-        return Ok(FaultKind::CopyOnWrite);
+        return Ok(if kind == FaultKind::SwapIn { kind } else { FaultKind::CopyOnWrite });
     }
     let writable = if spot.shared && spot.protection & PROT_WRITE != 0 { Entry::WRITABLE } else { 0 };
     install(kernel, space, page, Entry::new(frame, protection_bits(spot.protection) | writable))?;
@@ -247,13 +277,14 @@ fn from_file(
         return Err(BadAccess::BeyondFile);
     }
     let kind = match page_cache::cached(call.kernel, inode, index) {
+        None if page_cache::is_stored(call.kernel, inode, index) => FaultKind::SwapIn,
         None if !page_cache::is_hole(call.kernel, inode, index) => FaultKind::FileMajor,
         _ => FaultKind::FileMinor,
     };
     let frame = page_cache::page(call, inode, index).map_err(not_read)?;
     if access == Access::Write && !spot.shared {
         copy_to_private(call.kernel, space, page, spot, frame)?;
-        return Ok(if kind == FaultKind::FileMajor { kind } else { FaultKind::CopyOnWrite });
+        return Ok(if is_major(kind) { kind } else { FaultKind::CopyOnWrite });
     }
     let mut bits = protection_bits(spot.protection);
     if access == Access::Write {
@@ -338,6 +369,11 @@ fn make_writable(
         note_write(call, inode, spot.index(page));
     }
     let kernel = &mut *call.kernel;
+    if is_private {
+        // Its last owner may have moved it, mremap(2).
+        let family = kernel.spaces[space].family;
+        owners::set_private(kernel, frame, family, page);
+    }
     let AddressSpace { table, tlb, .. } = &mut kernel.spaces[space];
     let bits = protection_bits(spot.protection) | Entry::WRITABLE;
     let entry = Entry(entry.without(Entry::NO_EXECUTE | LAZY_FREE).0 | bits);
@@ -356,6 +392,8 @@ fn replace_private(
     frame: FrameNumber,
 ) {
     let zero = kernel.mm.zero;
+    let family = kernel.spaces[space].family;
+    owners::load(kernel, frame, Owner::Private { family, page });
     let AddressSpace { table, tlb, resident, .. } = &mut kernel.spaces[space];
     if old.is_present() {
         let before = old.frame();
@@ -403,7 +441,10 @@ fn install_private(
     let entry = Entry::new(frame, protection_bits(spot.protection) | writable | PRIVATE);
     match reclaim::set_entry(kernel, space, page, entry) {
         Ok(_) => {
-            kernel.spaces[space].resident.private += 1;
+            let here = &mut kernel.spaces[space];
+            here.resident.private += 1;
+            let family = here.family;
+            owners::load(kernel, frame, Owner::Private { family, page });
             Ok(())
         }
         Err(error) => {
@@ -420,6 +461,9 @@ fn install(kernel: &mut Kernel, space: Id<AddressSpace>, page: u64, entry: Entry
         kernel.memory.release(entry.frame());
         BadAccess::from(error)
     })?;
+    if let Some(record) = kernel.mm.owners.get_mut(entry.frame()) {
+        record.mapped_at = page;
+    }
     Ok(())
 }
 

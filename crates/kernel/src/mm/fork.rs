@@ -23,7 +23,7 @@ pub fn copy(call: &mut Call, parent: Id<AddressSpace>) -> Result<Id<AddressSpace
     let from = &mut kernel.spaces[parent];
     let scheme = from.table.scheme().clone();
     let table = PageTable::new(scheme, &mut kernel.memory).expect("there is room for the tables");
-    let mut child = AddressSpace::new(table, kernel.mm.take_tlb(&kernel.memory), from.layout.clone());
+    let mut child = AddressSpace::new(table, kernel.mm.take_tlb(&kernel.memory), from.layout.clone(), from.family);
     child.areas = from.areas.clone();
     (child.heap_start, child.heap_end, child.stack_start) = (from.heap_start, from.heap_end, from.stack_start);
     let left_out = |flags: AreaFlags| flags.0 & (AreaFlags::DONT_FORK.0 | AreaFlags::LOCKED.0) != 0;
@@ -39,16 +39,21 @@ pub fn copy(call: &mut Call, parent: Id<AddressSpace>) -> Result<Id<AddressSpace
     }
     child.areas.take_unused();
 
-    let zero = kernel.mm.zero;
+    let (zero, swap) = (kernel.mm.zero, &mut kernel.mm.swap);
     let mut lost_writes = false;
     for area in child.areas.iter() {
         if area.flags.has(AreaFlags::WIPE_ON_FORK) {
             continue;
         }
         let is_shared_memory = matches!(area.backing, crate::mm::Backing::Shared { .. });
-        let counts = &mut child.resident;
+        let (counts, swapped) = (&mut child.resident, &mut child.swapped);
         let range = area.start..area.end;
         let share = |memory: &mut machine::PhysicalMemory, _, entry: Entry| {
+            if let Some(slot) = reclaim::slot_of(entry) {
+                swap.add_users(slot, 1);
+                *swapped += 1;
+                return (entry, entry);
+            }
             memory.retain(entry.frame());
             if entry.0 & PRIVATE != 0 {
                 counts.private += 1;
@@ -70,7 +75,9 @@ pub fn copy(call: &mut Call, parent: Id<AddressSpace>) -> Result<Id<AddressSpace
     }
     child.note_peak();
     let objects: Vec<_> = child.areas.objects().collect();
+    let family = child.family;
     let child = kernel.spaces.insert(child);
+    kernel.mm.families.entry(family).or_default().insert(child);
     for object in objects {
         unmap::retain_object(kernel, child, object);
     }

@@ -83,7 +83,7 @@ pub(crate) fn is_accounted(area: &Vma) -> bool {
 /// # Errors
 /// `ENOMEM` if they obviously cannot be had, or in the strict mode, if too much is promised already.
 pub(crate) fn may_commit(kernel: &Kernel, length: u64) -> Result<(), Error> {
-    let physical = u64::from(kernel.memory.total()) << machine::frames::FRAME_SHIFT;
+    let pages = u64::from(kernel.memory.total()) + u64::from(kernel.mm.swap.limit());
     match kernel.mm.settings.overcommit {
         1 => Ok(()),
         2 => {
@@ -93,7 +93,9 @@ pub(crate) fn may_commit(kernel: &Kernel, length: u64) -> Result<(), Error> {
             }
             Ok(())
         }
-        _ if length > physical => Err(Errno::ENOMEM.because("the machine has less memory than that")),
+        _ if length > pages << machine::frames::FRAME_SHIFT => {
+            Err(Errno::ENOMEM.because("the machine has less memory and swap than that"))
+        }
         _ => Ok(()),
     }
 }
@@ -108,5 +110,6 @@ pub fn committed(kernel: &Kernel) -> u64 {
 /// Bytes that may be promised in the strict mode: CommitLimit.
 pub fn commit_limit(kernel: &Kernel) -> u64 {
     let physical = u64::from(kernel.memory.total()) << machine::frames::FRAME_SHIFT;
-    physical / 100 * u64::from(kernel.mm.settings.overcommit_ratio)
+    let swap = u64::from(kernel.mm.swap.limit()) << machine::frames::FRAME_SHIFT;
+    physical / 100 * u64::from(kernel.mm.settings.overcommit_ratio) + swap
 }

@@ -85,6 +85,10 @@ fn change_entries(kernel: &mut Kernel, space: Id<AddressSpace>, backing: Backing
     let mut changed = 0;
     let AddressSpace { table, tlb, .. } = &mut kernel.spaces[space];
     table.update(&mut kernel.memory, range, |memory, page, entry| {
+        // What is swapped out gets its bits when it comes back.
+        if !entry.is_present() {
+            return entry;
+        }
         let may_write = if entry.0 & PRIVATE != 0 {
             memory.count(entry.frame()) == 1
         } else {

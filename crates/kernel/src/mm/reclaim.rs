@@ -1,18 +1,25 @@
-//! Finding frames when none are free: private pages given up by MADV_FREE go first, then clean pages of files, by the
-//! clock: the hand passes over a page that was accessed since it last came by, and unmaps and drops one that was not.
+//! Finding frames when none are free. Private pages given up by MADV_FREE go first; then [`super::replacement`] chooses
+//! what [`evict`] takes out of all page tables:
+//!
+//! ```text
+//!                            clean, and its bytes are elsewhere      otherwise
+//! private, shared memory     the slot in swap counts again           written to swap
+//! file, as on the host       dropped                                 -
+//! file, changed              the slot on disk (tmpfs: swap) counts   written there
+//! ```
 
-use crate::fs::{Inode, page_cache};
+use crate::event::{Event, EvictedTo};
+use crate::fs::{FileSystem, page_cache};
 use crate::kernel::Kernel;
 use crate::mm::address_space::{AddressSpace, LAZY_FREE, PRIVATE};
-use crate::mm::unmap::{self, Copies};
-use crate::mm::vma::{AreaFlags, Backing, Origin};
+use crate::mm::owners::{Owner, Record};
+use crate::mm::replacement;
+use crate::mm::rmap::{self, Place};
+use crate::mm::store::{SlotNumber, StoreKind};
+use crate::mm::vma::Vma;
+use crate::mm::shared_memory;
 use crate::table::Id;
-use machine::{Entry, FRAME_SIZE, FrameNumber, OutOfFrames};
-use std::collections::BTreeSet;
-use std::ops::Bound;
-
-/// Frames that one round of reclaim tries to free.
-const BATCH: usize = 64;
+use machine::{Entry, FrameNumber, OutOfFrames};
 
 /// A frame with unspecified contents; its count is 1.
 ///
@@ -22,7 +29,7 @@ pub(crate) fn allocate(kernel: &mut Kernel) -> Result<FrameNumber, OutOfFrames> 
     match kernel.memory.allocate() {
         Ok(frame) => Ok(frame),
         Err(OutOfFrames) => {
-            run(kernel, BATCH);
+            run(kernel, 1);
             kernel.memory.allocate()
         }
     }
@@ -37,7 +44,7 @@ pub(crate) fn allocate_zeroed(kernel: &mut Kernel) -> Result<FrameNumber, OutOfF
     match kernel.memory.allocate_zeroed() {
         Ok(frame) => Ok(frame),
         Err(OutOfFrames) => {
-            run(kernel, BATCH);
+            run(kernel, 1);
             kernel.memory.allocate_zeroed()
         }
     }
@@ -46,7 +53,7 @@ pub(crate) fn allocate_zeroed(kernel: &mut Kernel) -> Result<FrameNumber, OutOfF
 /// Tries to have at least `frames` free; whether there are.
 pub(crate) fn make_room(kernel: &mut Kernel, frames: u32) -> bool {
     if kernel.memory.available() < frames {
-        run(kernel, (frames - kernel.memory.available()) as usize + BATCH);
+        run(kernel, (frames - kernel.memory.available()) as usize);
     }
     kernel.memory.available() >= frames
 }
@@ -62,16 +69,16 @@ pub(crate) fn set_entry(
     page: u64,
     entry: Entry,
 ) -> Result<Entry, OutOfFrames> {
-    match kernel.spaces[space].table.set(&mut kernel.memory, page, entry) {
-        Ok(old) => Ok(old),
-        Err(OutOfFrames) => {
-            run(kernel, BATCH);
-            kernel.spaces[space].table.set(&mut kernel.memory, page, entry)
+    loop {
+        match kernel.spaces[space].table.set(&mut kernel.memory, page, entry) {
+            Ok(old) => return Ok(old),
+            Err(OutOfFrames) if run(kernel, 1) == 0 => return Err(OutOfFrames),
+            Err(OutOfFrames) => {}
         }
     }
 }
 
-/// Frees about `wanted` frames; how many it freed. Whoever needs a frame to stay holds a reference to it.
+/// Frees `wanted` frames if it can; how many it freed. Whoever needs a frame to stay holds a reference to it.
 pub fn run(kernel: &mut Kernel, wanted: usize) -> usize {
     let mut freed = 0;
     while freed < wanted
@@ -79,120 +86,154 @@ pub fn run(kernel: &mut Kernel, wanted: usize) -> usize {
     {
         freed += drop_lazy_pages(kernel, space);
     }
-    // The hand goes round twice at most: the first time it clears accessed bits.
-    let mut steps = 2 * kernel.mm.clean.pages.len();
     while freed < wanted
-        && steps > 0
-        && let Some((inode, index)) = kernel.mm.clean.advance()
+        && let Some((frame, places)) = replacement::choose(kernel)
+        && evict(kernel, frame, &places)
     {
-        freed += usize::from(drop_clean_page(kernel, inode, index));
-        steps -= 1;
+        freed += 1;
     }
     kernel.mm.counters.reclaimed += freed as u64;
     freed
 }
 
-/// The pages of files in memory that are as on the host: the ones that can be dropped. A clock whose hand goes round.
-#[derive(Debug, Default)]
-pub struct CleanPages {
-    pages: BTreeSet<(Id<Inode>, u64)>,
-    hand: Option<(Id<Inode>, u64)>,
-}
-
-impl CleanPages {
-    /// Lists a page.
-    pub(crate) fn insert(&mut self, inode: Id<Inode>, index: u64) {
-        self.pages.insert((inode, index));
-    }
-
-    /// Takes a page off the list: it was changed, or is gone.
-    pub(crate) fn remove(&mut self, inode: Id<Inode>, index: u64) {
-        self.pages.remove(&(inode, index));
-    }
-
-    /// Takes all pages of an inode off the list.
-    pub(crate) fn forget(&mut self, inode: Id<Inode>) {
-        while let Some(page) = self.pages.range((inode, 0)..=(inode, u64::MAX)).next().copied() {
-            self.pages.remove(&page);
-        }
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.pages.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.pages.is_empty()
-    }
-
-    /// Whether a page is listed.
-    pub(crate) fn contains(&self, inode: Id<Inode>, index: u64) -> bool {
-        self.pages.contains(&(inode, index))
-    }
-
-    /// The next page under the hand.
-    fn advance(&mut self) -> Option<(Id<Inode>, u64)> {
-        let behind = self.hand.and_then(|hand| self.pages.range((Bound::Excluded(hand), Bound::Unbounded)).next());
-        self.hand = behind.or_else(|| self.pages.first()).copied();
-        self.hand
-    }
-}
-
-/// Drops a clean page, unless it was used since the hand came by, is locked, or somebody holds it for a moment. Whether
-/// it did.
-fn drop_clean_page(kernel: &mut Kernel, inode: Id<Inode>, index: u64) -> bool {
-    let frame = page_cache::clean(kernel, inode, index).expect("a listed page is clean and in memory");
-    if kernel.memory.count(frame) > 1 && !unmap_page(kernel, inode, index, frame) {
-        return false;
-    }
-    if kernel.memory.count(frame) > 1 {
-        return false;
-    }
-    page_cache::drop_pages(kernel, inode, index, index + 1);
-    true
-}
-
-/// Takes a page of a file out of all page tables, unless it was accessed or is locked: then only its accessed bits are
-/// cleared. Where the page is still needed, a fault brings it back.
-fn unmap_page(kernel: &mut Kernel, inode: Id<Inode>, index: u64, frame: FrameNumber) -> bool {
-    let places = places_of(kernel, inode, index);
-    let mut was_used = false;
-    for (space, page, _, is_locked) in &places {
-        let AddressSpace { table, tlb, .. } = &mut kernel.spaces[*space];
-        let entry = table.entry(&kernel.memory, *page);
-        if !entry.is_present() || entry.frame() != frame {
-            continue;
-        }
-        was_used |= *is_locked;
-        if entry.is_accessed() {
-            was_used = true;
-            table.replace(&mut kernel.memory, *page, entry.without(Entry::ACCESSED));
-            tlb.flush_page(*page);
-        }
-    }
-    if !was_used {
-        for (space, page, backing, _) in places {
-            unmap::take_entries(kernel, space, backing, page..page + FRAME_SIZE as u64, Copies::Stay);
-        }
-    }
-    !was_used
-}
-
-/// Where a page of a file may be mapped: address spaces and addresses, and whether the area is locked.
-fn places_of(kernel: &Kernel, inode: Id<Inode>, index: u64) -> Vec<(Id<AddressSpace>, u64, Backing, bool)> {
-    let mut places = Vec::new();
-    for space in kernel.mm.mappers(Origin::Inode(inode)) {
-        for area in kernel.spaces[space].areas.iter() {
-            if matches!(area.backing, Backing::File { inode: mapped, .. } if mapped == inode)
-                && let Some(range) = unmap::pages_in(area, &(index..index + 1))
-            {
-                places.push((space, range.start, area.backing, area.flags.has(AreaFlags::LOCKED)));
+/// Where a page has to be kept when it goes; `None` if it can simply be had again.
+pub(crate) fn store_of(kernel: &Kernel, owner: Owner) -> Option<StoreKind> {
+    match owner {
+        Owner::Nobody => None,
+        Owner::Private { .. } | Owner::Shared { .. } => Some(StoreKind::Swap),
+        Owner::File { inode, index } => {
+            let inode = kernel.vfs.inodes.get(inode)?;
+            if !inode.pages()?.is_page_changed(index) {
+                return None;
+            }
+            match kernel.vfs.mounts[inode.mount].file_system {
+                FileSystem::Host => Some(StoreKind::Disk),
+                _ => Some(StoreKind::Swap),
             }
         }
     }
-    places
+}
+
+/// Takes a page out of memory, which `places` map and nobody else holds. Whether there was somewhere to put it.
+fn evict(kernel: &mut Kernel, frame: FrameNumber, places: &[Place]) -> bool {
+    let record = kernel.mm.owners.get(frame);
+    let entries = places.iter().map(|place| kernel.spaces[place.space].table.entry(&kernel.memory, place.page));
+    let is_dirty = entries.fold(record.is_dirty, |dirty, entry| dirty | entry.is_dirty());
+    let store = store_of(kernel, record.owner);
+    let users = if let Owner::Private { .. } = record.owner { places.len() as u32 } else { 1 };
+    let kept = match store {
+        None => None,
+        Some(kind) => match keep(kernel, frame, &record, kind, is_dirty, users) {
+            Some(kept) => Some((kind, kept)),
+            None => return false,
+        },
+    };
+    let slot = kept.map(|(_, kept)| kept.slot);
+    for place in places {
+        unmap(kernel, frame, place, record.owner, slot);
+    }
+    match (record.owner, slot) {
+        (Owner::Shared { object, index }, Some(slot)) => shared_memory::put_away(kernel, object, index, slot),
+        (Owner::File { inode, index }, Some(slot)) => page_cache::put_away(kernel, inode, index, slot),
+        (Owner::File { inode, index }, None) => page_cache::drop_pages(kernel, inode, index, index + 1),
+        _ => {}
+    }
+    assert_eq!(kernel.memory.count(frame), 0, "all references of an evicted page are known");
+    if let Some(record) = kernel.mm.owners.get_mut(frame) {
+        *record = Record::default();
+    }
+    let to = match kept {
+        None => EvictedTo::Nowhere,
+        Some((kind, Kept { was_copy: true, .. })) => EvictedTo::Copy(kind),
+        Some((kind, Kept { was_copy: false, .. })) => EvictedTo::Store(kind),
+    };
+    kernel.mm.counters.count(to);
+    kernel.emit(Event::PageEvicted { frame: frame.0, to });
+    true
+}
+
+/// Where a page was put.
+#[derive(Clone, Copy)]
+struct Kept {
+    slot: SlotNumber,
+    /// It was there already: the page is clean.
+    was_copy: bool,
+}
+
+/// Puts a page into a store, unless it is there. The dirty bit decides.
+fn keep(
+    kernel: &mut Kernel,
+    frame: FrameNumber,
+    record: &Record,
+    kind: StoreKind,
+    is_dirty: bool,
+    users: u32,
+) -> Option<Kept> {
+    let at = kernel.mm.owners.loads;
+    if let Some((_, slot)) = record.copy.filter(|(kind, slot)| kernel.mm.store(*kind).is_copy(*slot, frame)) {
+        let store = kernel.mm.store_mut(kind);
+        if !is_dirty {
+            store.add_users(slot, users);
+            store.forget_copy(slot, frame);
+            store.set_written_at(slot, at);
+            return Some(Kept { slot, was_copy: true });
+        }
+        store.forget_copy(slot, frame);
+    }
+    let bytes = kernel.memory.bytes(frame);
+    let store = if kind == StoreKind::Swap { &mut kernel.mm.swap } else { &mut kernel.mm.disk };
+    Some(Kept { slot: store.write(bytes, users, at)?, was_copy: false })
+}
+
+/// Takes one entry that maps the frame away; a private page's says from now on where the page is.
+fn unmap(kernel: &mut Kernel, frame: FrameNumber, place: &Place, owner: Owner, slot: Option<SlotNumber>) {
+    let AddressSpace { table, tlb, resident, swapped, .. } = &mut kernel.spaces[place.space];
+    let left = match (owner, slot) {
+        (Owner::Private { .. }, Some(slot)) => {
+            resident.private -= 1;
+            *swapped += 1;
+            swapped_entry(slot)
+        }
+        (Owner::Shared { .. }, _) => {
+            resident.shared -= 1;
+            Entry::NONE
+        }
+        _ => {
+            resident.file -= 1;
+            Entry::NONE
+        }
+    };
+    table.replace(&mut kernel.memory, place.page, left);
+    tlb.flush_page(place.page);
+    kernel.memory.release(frame);
+}
+
+/// The entry of a private page that is in a slot of swap.
+pub(crate) fn swapped_entry(slot: SlotNumber) -> Entry {
+    Entry::new(FrameNumber(slot.0), PRIVATE).without(Entry::PRESENT)
+}
+
+/// The slot that holds the page of an entry, if it is swapped out.
+#[inline]
+pub(crate) fn slot_of(entry: Entry) -> Option<SlotNumber> {
+    (entry.0 & (Entry::PRESENT | PRIVATE) == PRIVATE).then(|| SlotNumber(entry.frame().0))
+}
+
+/// Takes the pages of an area out of memory that can go now, used or not: MADV_PAGEOUT. Pages that others map too stay.
+pub(crate) fn page_out(kernel: &mut Kernel, space: Id<AddressSpace>, area: &Vma) {
+    for mapped in kernel.spaces[space].table.entries(&kernel.memory, area.start..area.end) {
+        let frame = mapped.entry.frame();
+        if !mapped.entry.is_present() || Some(frame) == kernel.mm.zero {
+            continue;
+        }
+        let owner = kernel.mm.owners.get(frame).owner;
+        if let Some(places) = rmap::places(kernel, frame, owner)
+            && places.len() == 1
+            && !rmap::is_locked(kernel, &places)
+        {
+            evict(kernel, frame, &places);
+        }
+    }
 }
 
 /// Drops the pages that MADV_FREE gave up and nobody wrote since; how many.

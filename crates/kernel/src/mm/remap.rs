@@ -3,7 +3,8 @@
 use crate::entry::Call;
 use crate::mm::map::{self, PAGE, Request, Source, round_up};
 use crate::mm::vma::{AreaFlags, Vma};
-use crate::mm::{AddressSpace, limits, protect, reclaim, unmap};
+use crate::mm::address_space::PRIVATE;
+use crate::mm::{AddressSpace, limits, owners, protect, reclaim, unmap};
 use crate::table::Id;
 use abi::mman::*;
 use abi::{Errno, Error};
@@ -232,12 +233,16 @@ fn move_entries(call: &mut Call, space: Id<AddressSpace>, pages: Range<u64>, to:
     }
     // Reclaim may have taken some out.
     let entries = kernel.spaces[space].table.entries(&kernel.memory, pages.clone());
-    let AddressSpace { table, tlb, .. } = &mut kernel.spaces[space];
     for mapped in entries {
+        let AddressSpace { table, tlb, family, .. } = &mut kernel.spaces[space];
+        let (frame, family) = (mapped.entry.frame(), *family);
         table.replace(&mut kernel.memory, mapped.page, Entry::NONE);
         tlb.flush_page(mapped.page);
         let target = to + (mapped.page - pages.start);
         table.set(&mut kernel.memory, target, mapped.entry).expect("there is room for the tables");
+        if mapped.entry.is_present() && mapped.entry.0 & PRIVATE != 0 && kernel.memory.count(frame) == 1 {
+            owners::set_private(kernel, frame, family, target);
+        }
     }
     Ok(())
 }

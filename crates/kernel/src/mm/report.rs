@@ -1,7 +1,7 @@
 //! What others may read of an address space: /proc/PID/maps, smaps, status, statm, pagemap, and the account of a run.
 
 use crate::kernel::Kernel;
-use crate::mm::AddressSpace;
+use crate::mm::{AddressSpace, reclaim};
 use crate::mm::address_space::{LAZY_FREE, PRIVATE, Peak, Resident};
 use crate::mm::areas::Totals;
 use crate::mm::map::PAGE;
@@ -18,6 +18,8 @@ pub struct Summary {
     pub resident: Resident,
     /// VmPeak in bytes, VmHWM in pages.
     pub peak: Peak,
+    /// Private pages swapped out: VmSwap.
+    pub swapped: u64,
     /// VmPTE: bytes of page tables, all levels.
     pub table_bytes: u64,
     /// How many areas there are.
@@ -30,6 +32,7 @@ pub fn summary(kernel: &Kernel, space: Id<AddressSpace>) -> Summary {
     Summary {
         totals: here.areas.totals(),
         resident: here.resident,
+        swapped: here.swapped,
         peak: here.peak,
         table_bytes: here.table_bytes(),
         areas: here.areas.len(),
@@ -104,6 +107,10 @@ pub struct Usage {
     pub lazy_free: u64,
     /// Locked, each page divided by the number of its users.
     pub locked: u64,
+    /// Swapped out: private pages, and pages of shared memory that this area maps.
+    pub swap: u64,
+    /// Private pages swapped out, each divided by the number of its users.
+    pub swap_pss: u64,
 }
 
 impl Usage {
@@ -120,6 +127,8 @@ impl Usage {
         self.anonymous += other.anonymous;
         self.lazy_free += other.lazy_free;
         self.locked += other.locked;
+        self.swap += other.swap;
+        self.swap_pss += other.swap_pss;
     }
 }
 
@@ -138,6 +147,10 @@ pub fn usage(kernel: &Kernel, space: Id<AddressSpace>, area: &Vma) -> Usage {
     let (mut pss, mut pss_dirty) = (0, 0);
     for mapped in kernel.spaces[space].table.entries(&kernel.memory, area.start..area.end) {
         let entry = mapped.entry;
+        if let Some(slot) = reclaim::slot_of(entry) {
+            usage.swap += PAGE;
+            usage.swap_pss += PAGE / u64::from(kernel.mm.swap.users(slot));
+        }
         if !entry.is_present() || Some(entry.frame()) == kernel.mm.zero {
             continue;
         }
@@ -157,6 +170,10 @@ pub fn usage(kernel: &Kernel, space: Id<AddressSpace>, area: &Vma) -> Usage {
         usage.referenced += if entry.is_accessed() { PAGE } else { 0 };
         usage.anonymous += if entry.0 & PRIVATE != 0 { PAGE } else { 0 };
         usage.lazy_free += if entry.0 & LAZY_FREE != 0 { PAGE } else { 0 };
+    }
+    if let Backing::Shared { object, .. } = area.backing {
+        let pages = area.page_index(area.start)..area.page_index(area.start) + (area.length() >> 12);
+        usage.swap += kernel.mm.shared[object].swapped_in_range(pages) * PAGE;
     }
     usage.pss = pss >> 12;
     usage.pss_dirty = pss_dirty >> 12;
@@ -178,6 +195,11 @@ pub fn rollup(kernel: &Kernel, space: Id<AddressSpace>) -> Usage {
 pub fn pagemap_word(kernel: &Kernel, space: Id<AddressSpace>, page: u64, with_frame: bool) -> u64 {
     let here = &kernel.spaces[space];
     let entry = here.table.entry(&kernel.memory, page);
+    if let Some(slot) = reclaim::slot_of(entry) {
+        // Bits 0 to 4: the swap area's type, 0; bits 5 to 54: the offset in it.
+        let offset = if with_frame { u64::from(slot.0) << 5 } else { 0 };
+        return offset | u64::from(kernel.mm.swap.users(slot) == 1) << 56 | 1 << 62;
+    }
     let Some(area) = here.areas.containing(page).filter(|_| entry.is_present()) else { return 0 };
     let frame = if with_frame { u64::from(entry.frame().0) } else { 0 };
     let is_object = entry.0 & PRIVATE == 0 && Some(entry.frame()) != kernel.mm.zero;
@@ -195,7 +217,8 @@ pub fn all_private_bytes(kernel: &Kernel) -> u64 {
     let mut frames = std::collections::BTreeSet::new();
     for (_, space) in kernel.spaces.iter() {
         let entries = space.table.entries(&kernel.memory, 0..u64::MAX);
-        frames.extend(entries.iter().filter(|mapped| mapped.entry.0 & PRIVATE != 0).map(|mapped| mapped.entry.frame()));
+        let is_private = |entry: Entry| entry.is_present() && entry.0 & PRIVATE != 0;
+        frames.extend(entries.iter().filter(|mapped| is_private(mapped.entry)).map(|mapped| mapped.entry.frame()));
     }
     frames.len() as u64 * PAGE
 }

@@ -3,16 +3,37 @@
 
 use crate::ipc::sysv::ObjectId;
 use crate::kernel::Kernel;
-use crate::mm::{Origin, reclaim, unmap};
+use crate::mm::owners::{self, Owner};
+use crate::mm::store::{SlotNumber, StoreKind};
+use crate::mm::{Origin, reclaim, swap, unmap};
 use crate::table::Id;
 use machine::{FRAME_SIZE, FrameNumber, OutOfFrames};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+/// Where a page of an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PagePlace {
+    /// In memory.
+    Frame(FrameNumber),
+    /// In swap, or on the disk: the object knows which.
+    Slot(SlotNumber),
+}
+
+impl PagePlace {
+    /// The frame, if it is in memory.
+    pub fn frame(self) -> Option<FrameNumber> {
+        match self {
+            PagePlace::Frame(frame) => Some(frame),
+            PagePlace::Slot(_) => None,
+        }
+    }
+}
+
 /// Frames that belong to no file.
 ///
 /// # Invariants
-/// - each page counts once among its frame's references; none lies behind `size`.
+/// - each page counts once among its frame's references, or is one of the users of its slot; none lies behind `size`.
 #[derive(Debug)]
 pub struct SharedMemory {
     /// Its inode number in /proc/PID/maps.
@@ -22,7 +43,9 @@ pub struct SharedMemory {
     /// Bytes, whole pages.
     pub size: u64,
     /// Pages that have been used.
-    pages: BTreeMap<u64, FrameNumber>,
+    pages: BTreeMap<u64, PagePlace>,
+    /// Its pages stay in memory, shmctl(2) `SHM_LOCK`.
+    pub is_locked: bool,
     /// Address spaces that map it, and the System V segment that it is.
     pub references: u32,
     /// The System V segment that it is.
@@ -30,14 +53,27 @@ pub struct SharedMemory {
 }
 
 impl SharedMemory {
-    /// The frame of a page, if it has been used.
+    /// The frame of a page, if it is in memory.
     pub fn frame(&self, index: u64) -> Option<FrameNumber> {
-        self.pages.get(&index).copied()
+        self.pages.get(&index)?.frame()
     }
 
-    /// All pages that have been used, in order.
+    /// All pages in memory, in order.
     pub fn pages(&self) -> impl Iterator<Item = (u64, FrameNumber)> + '_ {
-        self.pages.iter().map(|(index, frame)| (*index, *frame))
+        self.pages.iter().filter_map(|(index, place)| Some((*index, place.frame()?)))
+    }
+
+    /// The slots of all pages that are swapped out.
+    pub fn slots(&self) -> impl Iterator<Item = SlotNumber> + '_ {
+        self.pages.values().filter_map(|place| match place {
+            PagePlace::Slot(slot) => Some(*slot),
+            PagePlace::Frame(_) => None,
+        })
+    }
+
+    /// How many pages of a range are swapped out.
+    pub fn swapped_in_range(&self, range: Range<u64>) -> u64 {
+        self.pages.range(range).filter(|(_, place)| place.frame().is_none()).count() as u64
     }
 }
 
@@ -50,6 +86,7 @@ pub fn create(kernel: &mut Kernel, size: u64, name: &str) -> Id<SharedMemory> {
         name: name.into(),
         size,
         pages: BTreeMap::new(),
+        is_locked: false,
         references: 1,
         segment: None,
     })
@@ -69,9 +106,16 @@ pub fn release(kernel: &mut Kernel, id: Id<SharedMemory>) {
     if references == 1 {
         crate::ipc::sysv::shared_memory::left_alone(kernel, id);
     } else if references == 0 {
-        for frame in kernel.mm.shared.remove(id).pages.into_values() {
-            kernel.memory.release(frame);
+        for place in kernel.mm.shared.remove(id).pages.into_values() {
+            give_back(kernel, place);
         }
+    }
+}
+
+fn give_back(kernel: &mut Kernel, place: PagePlace) {
+    match place {
+        PagePlace::Frame(frame) => kernel.memory.release(frame),
+        PagePlace::Slot(slot) => kernel.mm.swap.release(slot),
     }
 }
 
@@ -80,6 +124,8 @@ pub fn release(kernel: &mut Kernel, id: Id<SharedMemory>) {
 pub(crate) enum Found {
     /// It was there.
     Present(FrameNumber),
+    /// It was read back from swap.
+    Read(FrameNumber),
     /// It is new and zero.
     New(FrameNumber),
     /// It lies behind the end.
@@ -89,15 +135,36 @@ pub(crate) enum Found {
 /// The frame of a page, made if need be. The object keeps its own reference to it.
 pub(crate) fn page(kernel: &mut Kernel, id: Id<SharedMemory>, index: u64) -> Result<Found, OutOfFrames> {
     let object = &kernel.mm.shared[id];
-    if let Some(frame) = object.frame(index) {
-        return Ok(Found::Present(frame));
+    match object.pages.get(&index) {
+        Some(PagePlace::Frame(frame)) => return Ok(Found::Present(*frame)),
+        Some(PagePlace::Slot(slot)) => return bring_in(kernel, id, index, *slot),
+        None => {}
     }
     if index >= object.size / FRAME_SIZE as u64 {
         return Ok(Found::Beyond);
     }
     let frame = reclaim::allocate_zeroed(kernel)?;
-    kernel.mm.shared[id].pages.insert(index, frame);
+    kernel.mm.shared[id].pages.insert(index, PagePlace::Frame(frame));
+    owners::load(kernel, frame, Owner::Shared { object: id, index });
     Ok(Found::New(frame))
+}
+
+/// Reads a page back from swap.
+fn bring_in(kernel: &mut Kernel, id: Id<SharedMemory>, index: u64, slot: SlotNumber) -> Result<Found, OutOfFrames> {
+    let frame = reclaim::allocate(kernel)?;
+    kernel.memory.bytes_mut(frame).copy_from_slice(kernel.mm.swap.bytes(slot));
+    owners::load(kernel, frame, Owner::Shared { object: id, index });
+    swap::note_read(kernel, frame, StoreKind::Swap, slot);
+    kernel.mm.swap.release(slot);
+    kernel.mm.shared[id].pages.insert(index, PagePlace::Frame(frame));
+    Ok(Found::Read(frame))
+}
+
+/// A page, which nobody maps any more, is in a slot of swap from now on; its frame goes.
+pub(super) fn put_away(kernel: &mut Kernel, id: Id<SharedMemory>, index: u64, slot: SlotNumber) {
+    let before = kernel.mm.shared[id].pages.insert(index, PagePlace::Slot(slot));
+    let Some(PagePlace::Frame(frame)) = before else { unreachable!("only a page in memory is put away") };
+    kernel.memory.release(frame);
 }
 
 /// Punches a hole: pages of `range` become zero again, for all that map them. MADV_REMOVE.
@@ -105,7 +172,7 @@ pub(crate) fn remove_pages(kernel: &mut Kernel, id: Id<SharedMemory>, range: Ran
     unmap::forget_pages(kernel, Origin::Shared(id), range.clone(), unmap::Copies::Stay);
     let gone: Vec<u64> = kernel.mm.shared[id].pages.range(range).map(|(index, _)| *index).collect();
     for index in gone {
-        let frame = kernel.mm.shared[id].pages.remove(&index).expect("listed above");
-        kernel.memory.release(frame);
+        let place = kernel.mm.shared[id].pages.remove(&index).expect("listed above");
+        give_back(kernel, place);
     }
 }

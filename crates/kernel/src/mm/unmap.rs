@@ -4,7 +4,7 @@ use crate::entry::Call;
 use crate::fs::Inode;
 use crate::kernel::Kernel;
 use crate::mm::address_space::{AddressSpace, PRIVATE};
-use crate::mm::shared_memory;
+use crate::mm::{reclaim, shared_memory};
 use crate::mm::vma::{Backing, Object, Origin, Vma};
 use crate::table::Id;
 use machine::Entry;
@@ -32,12 +32,18 @@ pub(crate) fn take_entries(
     copies: Copies,
 ) -> u64 {
     let zero = kernel.mm.zero;
-    let AddressSpace { table, tlb, resident, .. } = &mut kernel.spaces[space];
+    let (swap, owners) = (&mut kernel.mm.swap, &mut kernel.mm.owners);
+    let AddressSpace { table, tlb, resident, swapped, .. } = &mut kernel.spaces[space];
     let mut taken = 0;
     table.update(&mut kernel.memory, range, |memory, page, entry| {
         let is_private = entry.0 & PRIVATE != 0;
         if is_private && copies == Copies::Stay {
             return entry;
+        }
+        if let Some(slot) = reclaim::slot_of(entry) {
+            swap.release(slot);
+            *swapped -= 1;
+            return Entry::NONE;
         }
         let frame = entry.frame();
         if is_private {
@@ -46,6 +52,10 @@ pub(crate) fn take_entries(
             match backing {
                 Backing::Shared { .. } => resident.shared -= 1,
                 Backing::File { .. } | Backing::Anonymous => resident.file -= 1,
+            }
+            // The entry was the only one to know.
+            if entry.is_dirty() {
+                owners.note_dirty(frame);
             }
         }
         memory.release(frame);
@@ -159,8 +169,10 @@ pub fn release_space(call: &mut Call, space: Id<AddressSpace>) {
     remove_areas(call.kernel, space, 0..end);
     release_unused(call, space);
     call.kernel.mm.lazy.remove(&space);
+    let family = call.kernel.spaces[space].family;
+    call.kernel.mm.leave_family(family, space);
     let gone = call.kernel.spaces.remove(space);
-    assert_eq!(gone.resident.total(), 0, "no page is left");
+    assert_eq!(gone.resident.total() + gone.swapped, 0, "no page is left");
     gone.table.destroy(&mut call.kernel.memory);
     call.kernel.mm.keep_tlb(gone.tlb);
 }

@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::fs::path::Follow;
 use crate::fs::{self, Fd, FdEntry, FdTable, Node};
 use crate::kernel::Kernel;
+use crate::mm::replacement::Algorithm;
 use crate::mm;
 use crate::ports::{Chooser, Outside, Stream, StreamKind};
 use crate::sched::Policy;
@@ -42,6 +43,11 @@ pub fn start_first(
     chooser: &mut dyn Chooser,
     program: &FirstProgram<'_>,
 ) -> Result<Id<Process>, Error> {
+    if kernel.mm.replacement.algorithm == Algorithm::Random {
+        let mut seed = [0; 8];
+        chooser.random(&mut seed);
+        kernel.mm.replacement.seed(u64::from_le_bytes(seed));
+    }
     let process = start_empty(kernel, outside)?;
     let thread = kernel.processes[process].threads[0];
     let mut call = Call { kernel, outside, chooser, thread };

@@ -407,6 +407,8 @@ pub fn sysinfo(call: &mut Call, to: UserPtr<abi::resource::Sysinfo>) -> SysResul
         uptime_seconds: (kernel.clock.monotonic_ns() / 1_000_000_000) as i64,
         total_ram: u64::from(kernel.memory.total()) * page,
         free_ram: u64::from(kernel.memory.available()) * page,
+        total_swap: u64::from(kernel.mm.swap.limit()) * page,
+        free_swap: u64::from(kernel.mm.swap.limit() - kernel.mm.swap.used()) * page,
         processes: kernel.threads.len().min(usize::from(u16::MAX)) as u16,
         memory_unit: 1,
         ..Default::default()

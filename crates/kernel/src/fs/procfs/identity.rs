@@ -3,7 +3,7 @@
 use super::{Subject, status};
 use crate::entry::Call;
 use crate::kernel::Kernel;
-use crate::mm::report;
+use crate::mm::oom;
 use crate::process::Process;
 use crate::table::Id;
 use abi::resource::{CAP_SYS_NICE, CAP_SYS_RESOURCE, RLIM_INFINITY};
@@ -93,20 +93,9 @@ pub(crate) fn set_timer_slack(call: &mut Call, process: Id<Process>, bytes: &[u8
     Ok(())
 }
 
-/// `/proc/PID/oom_score`: who would be killed first. Linux `oom_badness`: pages resident and of page tables, in thousandths
-/// of memory, moved by `oom_score_adj`, and scaled to at most 2000.
+/// `/proc/PID/oom_score`: who would be killed first.
 pub(crate) fn oom_score(kernel: &Kernel, process: Id<Process>) -> Vec<u8> {
-    let adjustment = i64::from(kernel.processes[process].attributes.oom_score_adjustment);
-    let space = kernel.processes[process].space;
-    let total = i64::from(kernel.memory.total()).max(1);
-    let score = if kernel.spaces.get(space).is_none() || adjustment == -1000 {
-        0
-    } else {
-        let summary = report::summary(kernel, space);
-        let pages = (summary.resident.total() + summary.table_bytes / 4096) as i64 + adjustment * total / 1000;
-        ((1000 + pages * 1000 / total) * 2 / 3).max(0)
-    };
-    format!("{score}\n").into_bytes()
+    format!("{}\n", oom::score(kernel, process)).into_bytes()
 }
 
 /// `/proc/PID/oom_score_adj`.

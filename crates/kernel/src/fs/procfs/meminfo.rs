@@ -47,7 +47,7 @@ pub(crate) fn count(kernel: &Kernel) -> Frames {
     for (_, inode) in kernel.vfs.inodes.iter() {
         let Some(pages) = inode.pages() else { continue };
         let bytes = pages.frames().count() as u64 * PAGE;
-        let changed = pages.changed_pages().count() as u64 * PAGE;
+        let changed = pages.changed_in_memory() * PAGE;
         frames.cached += bytes;
         match kernel.vfs.mounts[inode.mount].file_system {
             FileSystem::Host => {
@@ -62,7 +62,7 @@ pub(crate) fn count(kernel: &Kernel) -> Frames {
     for (_, space) in kernel.spaces.iter() {
         for found in space.table.entries(&kernel.memory, 0..u64::MAX) {
             let frame = found.entry.frame();
-            if Some(frame) != zero {
+            if found.entry.is_present() && Some(frame) != zero {
                 let set = if found.entry.0 & PRIVATE != 0 { &mut private } else { &mut mapped };
                 set.insert(frame);
             }
@@ -86,9 +86,10 @@ pub(crate) fn text(kernel: &Kernel) -> Vec<u8> {
     line("MemAvailable", frames.free + frames.clean);
     line("Buffers", 0);
     line("Cached", frames.cached);
+    let swap = &kernel.mm.swap;
     line("SwapCached", 0);
-    line("SwapTotal", 0);
-    line("SwapFree", 0);
+    line("SwapTotal", u64::from(swap.limit()) * PAGE);
+    line("SwapFree", u64::from(swap.limit() - swap.used()) * PAGE);
     line("Dirty", frames.dirty);
     line("Writeback", 0);
     line("AnonPages", frames.private);
@@ -110,6 +111,18 @@ pub(crate) fn text(kernel: &Kernel) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// The text of `/proc/swaps`: one swap area, if `--swap` gives any. Linux mm/swapfile.c `swap_show`.
+pub(crate) fn swaps(kernel: &Kernel) -> Vec<u8> {
+    let mut text = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n".to_string();
+    let swap = &kernel.mm.swap;
+    if swap.limit() > 0 {
+        let [size, used] = [swap.limit(), swap.used()].map(|pages| u64::from(pages) * PAGE / 1024);
+        let tab = |number: u64| if number < 10_000_000 { "\t" } else { "" };
+        let _ = writeln!(text, "{:<40}partition\t{size}\t{}{used}\t{}-2", "/dev/swap", tab(size), tab(used));
+    }
+    text.into_bytes()
+}
+
 /// The text of `/proc/vmstat`.
 pub(crate) fn statistics(kernel: &Kernel) -> Vec<u8> {
     let frames = count(kernel);
@@ -124,13 +137,15 @@ pub(crate) fn statistics(kernel: &Kernel) -> Vec<u8> {
         ("nr_writeback", 0),
         ("nr_shmem", frames.shared / PAGE),
         ("nr_page_table_pages", frames.tables / PAGE),
-        ("pgpgin", 0),
-        ("pgpgout", 0),
-        ("pswpin", 0),
-        ("pswpout", 0),
+        // In units of 1024 bytes.
+        ("pgpgin", (counters.swapped_in + counters.disk_in) * PAGE / 1024),
+        ("pgpgout", (counters.swapped_out + counters.disk_out) * PAGE / 1024),
+        ("pswpin", counters.swapped_in),
+        ("pswpout", counters.swapped_out),
         ("pgfault", counters.faults),
         ("pgmajfault", counters.major_faults),
         ("pgsteal_direct", counters.reclaimed),
+        ("workingset_refault", counters.refaults),
         ("oom_kill", counters.out_of_memory),
     ] {
         let _ = writeln!(text, "{key} {value}");

@@ -145,11 +145,11 @@ fn usage_lines(text: &mut String, usage: &Usage, kinds: Option<(u64, u64, u64)>)
     kilobytes(text, "Anonymous", usage.anonymous);
     kilobytes(text, "KSM", 0);
     kilobytes(text, "LazyFree", usage.lazy_free);
-    for key in
-        ["AnonHugePages", "ShmemPmdMapped", "FilePmdMapped", "Shared_Hugetlb", "Private_Hugetlb", "Swap", "SwapPss"]
-    {
+    for key in ["AnonHugePages", "ShmemPmdMapped", "FilePmdMapped", "Shared_Hugetlb", "Private_Hugetlb"] {
         kilobytes(text, key, 0);
     }
+    kilobytes(text, "Swap", usage.swap);
+    kilobytes(text, "SwapPss", usage.swap_pss);
     kilobytes(text, "Locked", usage.locked);
 }
 

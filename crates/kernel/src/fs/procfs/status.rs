@@ -236,7 +236,7 @@ fn memory_lines(kernel: &Kernel, process: &Process, line: &mut dyn FnMut(&str, &
     kilobytes("VmExe", executable);
     kilobytes("VmLib", summary.totals.executable - executable);
     kilobytes("VmPTE", summary.table_bytes);
-    kilobytes("VmSwap", 0);
+    kilobytes("VmSwap", summary.swapped * PAGE);
     kilobytes("HugetlbPages", 0);
     line("CoreDumping", &0);
     line("THP_enabled", &0);

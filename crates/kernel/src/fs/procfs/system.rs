@@ -84,7 +84,7 @@ pub(crate) fn read(call: &mut Call, file: SystemFile) -> Result<Vec<u8>, Error> 
         SystemFile::Meminfo => meminfo::text(kernel),
         SystemFile::Partitions => "major minor  #blocks  name\n\n".into(),
         SystemFile::Stat => statistics(kernel),
-        SystemFile::Swaps => "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n".into(),
+        SystemFile::Swaps => meminfo::swaps(kernel),
         SystemFile::SysvipcMsg => listing::queues(call),
         SystemFile::SysvipcSem => listing::sets(call),
         SystemFile::SysvipcShm => listing::segments(call),

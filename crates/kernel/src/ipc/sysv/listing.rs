@@ -84,7 +84,7 @@ pub(crate) fn segments(call: &Call) -> Vec<u8> {
             segment.detached,
             entry.changed,
             shared_memory::resident(call.kernel, segment) * FRAME_SIZE as u64,
-            0
+            shared_memory::swapped(call.kernel, segment) * FRAME_SIZE as u64,
         );
     }
     text.into_bytes()

@@ -90,6 +90,11 @@ pub fn resident(kernel: &Kernel, segment: &Segment) -> u64 {
     kernel.mm.shared[segment.memory].pages().count() as u64
 }
 
+/// Pages of a segment that are swapped out.
+pub fn swapped(kernel: &Kernel, segment: &Segment) -> u64 {
+    kernel.mm.shared[segment.memory].slots().count() as u64
+}
+
 /// shmat(2).
 pub(crate) fn shmat(call: &mut Call, id: i32, address: u64, flags: i32) -> SysResult {
     let entry = call.system_v().segments.get(Identifier(id))?;

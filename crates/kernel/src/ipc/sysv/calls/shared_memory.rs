@@ -79,8 +79,11 @@ pub(crate) fn shmctl(call: &mut Call, id: i32, command: i32, argument: u64) -> S
                     return Err(Errno::ENOMEM.because("the segment is larger than RLIMIT_MEMLOCK"));
                 }
             }
-            let mode = &mut call.system_v_mut().segments.get_mut(id)?.permissions.mode;
+            let segment = call.system_v_mut().segments.get_mut(id)?;
+            let mode = &mut segment.permissions.mode;
             *mode = if command == SHM_LOCK { *mode | SHM_LOCKED } else { *mode & !SHM_LOCKED };
+            let memory = segment.object.memory;
+            call.kernel.mm.shared[memory].is_locked = command == SHM_LOCK;
             Flow::OK
         }
         _ => Err(Errno::EINVAL.because("`op` is no known command")),
@@ -122,10 +125,12 @@ fn tell_segment_use(call: &mut Call, to: UserPtr<SharedMemoryUse>) -> SysResult 
     let system_v = call.system_v();
     let segments: Vec<&Segment> = system_v.segments.iter().map(|entry| &entry.object).collect();
     let resident = segments.iter().map(|segment| shared_memory::resident(call.kernel, segment)).sum();
+    let swapped = segments.iter().map(|segment| shared_memory::swapped(call.kernel, segment)).sum();
     let used = SharedMemoryUse {
         segments: system_v.segments.len() as i32,
         pages: segments.iter().map(|segment| segment.pages()).sum(),
         resident,
+        swapped,
         ..Default::default()
     };
     let highest = system_v.segments.highest_index();
