@@ -91,7 +91,7 @@ pub struct Summary<'a> {
 impl Observer for Statistics {
     fn before_call(&mut self, _: &Kernel, _: Id<Thread>) {}
 
-    fn record(&mut self, kernel: &Kernel, record: &Record) {
+    fn record(&mut self, _: &Kernel, record: &Record) {
         match &record.event {
             Event::SyscallEntered { number, .. } => self.calls.entry(*number).or_default().count += 1,
             Event::SyscallLeft { number, result: Err(_) } => self.calls.entry(*number).or_default().failed += 1,
