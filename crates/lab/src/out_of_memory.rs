@@ -28,7 +28,9 @@ impl<W: Write> Observer for OutOfMemory<W> {
     fn before_call(&mut self, _: &Kernel, _: Id<Thread>) {}
 
     fn record(&mut self, kernel: &Kernel, record: &Record) {
-        let Event::OutOfMemoryKill { pid, badness, resident, swapped, tables, adjustment } = record.event else { return };
+        let Event::OutOfMemoryKill { pid, badness, resident, swapped, tables, adjustment } = record.event else {
+            return;
+        };
         self.killed += 1;
         if self.killed > TOLD {
             if self.killed == TOLD + 1 {
@@ -54,7 +56,11 @@ impl<W: Write> Observer for OutOfMemory<W> {
         );
         if self.killed == 1 {
             let swap = &kernel.mm.swap;
-            let full = if swap.limit() == 0 { "there is no swap".to_string() } else { format!("{} of swap are full", pages(swap.limit().into())) };
+            let full = if swap.limit() == 0 {
+                "there is no swap".to_string()
+            } else {
+                format!("{} of swap are full", pages(swap.limit().into()))
+            };
             _ = writeln!(
                 self.out,
                 "  all {} are in use, {full}, and no page could go\n  help: give the machine more with --memory or --swap",

@@ -1,10 +1,10 @@
 //! Recounts everything about memory, from two sides: every frame's references, every entry, every sum.
 
 use crate::kernel::Kernel;
-use crate::mm::store::{SlotNumber, StoreKind};
-use crate::mm::{AddressSpace, reclaim};
 use crate::mm::address_space::{LAZY_FREE, PRIVATE, Resident};
+use crate::mm::store::{SlotNumber, StoreKind};
 use crate::mm::vma::{Backing, Vma};
+use crate::mm::{AddressSpace, reclaim};
 use crate::table::Id;
 use machine::{Access, FrameNumber};
 use std::collections::BTreeMap;

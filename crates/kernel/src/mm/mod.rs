@@ -28,13 +28,13 @@ mod protect;
 pub mod reclaim;
 mod remap;
 pub mod replacement;
+#[cfg(test)]
+mod replacement_tests;
 pub mod report;
 mod rmap;
 pub mod shared_memory;
 pub mod store;
 pub(crate) mod swap;
-#[cfg(test)]
-mod replacement_tests;
 #[cfg(test)]
 mod tests;
 pub mod unmap;

@@ -108,7 +108,8 @@ pub(crate) fn load(kernel: &mut Kernel, frame: FrameNumber, owner: Owner) {
     }
     owners.loads += 1;
     let loaded = owners.loads;
-    let old = std::mem::replace(&mut owners.records[index], Record { owner, loaded, used: loaded, ..Record::default() });
+    let old =
+        std::mem::replace(&mut owners.records[index], Record { owner, loaded, used: loaded, ..Record::default() });
     if let Some((kind, slot)) = old.copy {
         kernel.mm.store_mut(kind).forget_copy(slot, frame);
     }

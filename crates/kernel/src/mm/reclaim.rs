@@ -15,9 +15,9 @@ use crate::mm::address_space::{AddressSpace, LAZY_FREE, PRIVATE};
 use crate::mm::owners::{Owner, Record};
 use crate::mm::replacement;
 use crate::mm::rmap::{self, Place};
+use crate::mm::shared_memory;
 use crate::mm::store::{SlotNumber, StoreKind};
 use crate::mm::vma::Vma;
-use crate::mm::shared_memory;
 use crate::table::Id;
 use machine::{Entry, FrameNumber, OutOfFrames};
 

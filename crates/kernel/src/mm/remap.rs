@@ -1,9 +1,9 @@
 //! mremap(2): mappings that grow, shrink and move with their pages.
 
 use crate::entry::Call;
+use crate::mm::address_space::PRIVATE;
 use crate::mm::map::{self, PAGE, Request, Source, round_up};
 use crate::mm::vma::{AreaFlags, Vma};
-use crate::mm::address_space::PRIVATE;
 use crate::mm::{AddressSpace, limits, owners, protect, reclaim, unmap};
 use crate::table::Id;
 use abi::mman::*;

@@ -1,11 +1,11 @@
 //! What others may read of an address space: /proc/PID/maps, smaps, status, statm, pagemap, and the account of a run.
 
 use crate::kernel::Kernel;
-use crate::mm::{AddressSpace, reclaim};
 use crate::mm::address_space::{LAZY_FREE, PRIVATE, Peak, Resident};
 use crate::mm::areas::Totals;
 use crate::mm::map::PAGE;
 use crate::mm::vma::{Backing, Vma};
+use crate::mm::{AddressSpace, reclaim};
 use crate::table::Id;
 use machine::Entry;
 

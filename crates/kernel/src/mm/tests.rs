@@ -26,7 +26,13 @@ fn open(call: &mut Call, path: &str, flags: u32) -> (Id<crate::fs::FileDescripti
     (file, call.kernel.vfs.nodes[node].inode)
 }
 
-pub(super) fn map_file(call: &mut Call, path: &str, protection: u32, flags: u32, pages: u64) -> (u64, Id<crate::fs::Inode>) {
+pub(super) fn map_file(
+    call: &mut Call,
+    path: &str,
+    protection: u32,
+    flags: u32,
+    pages: u64,
+) -> (u64, Id<crate::fs::Inode>) {
     let (file, inode) = open(call, path, if flags & MAP_SHARED != 0 { O_RDWR } else { O_RDONLY });
     let source = Source::File { file, offset: 0 };
     let request = Request { address: 0, length: pages * PAGE, protection, flags, source };
@@ -195,8 +201,7 @@ fn a_write_to_a_shared_mapping_makes_the_file_s_page_changed_once() {
     read(call, space, at).unwrap();
     assert!(!call.kernel.vfs.inodes[inode].pages().unwrap().is_changed());
     assert_eq!(fill(call, space, at, Access::Write), Ok(FaultKind::Reuse));
-    let changed: Vec<u64> =
-        call.kernel.vfs.inodes[inode].pages().unwrap().changed_pages().collect();
+    let changed: Vec<u64> = call.kernel.vfs.inodes[inode].pages().unwrap().changed_pages().collect();
     assert_eq!(changed, [0]);
     recount(call);
 }
