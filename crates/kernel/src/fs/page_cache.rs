@@ -319,19 +319,21 @@ pub fn set_size(kernel: &mut Kernel, inode: Id<Inode>, size: u64) {
     // The host's bytes behind the new end must not come back if the file grows again. What is left of the last page is
     // still cut by `host_length`, as `fetch` reads no further.
     pages.host_length = pages.host_length.min(size);
-    let within = (size % PAGE) as usize;
-    if within > 0
-        && let Some(page) = pages.pages.get(&(size / PAGE)).copied()
-    {
-        match page.place {
-            PagePlace::Frame(frame) => {
-                kernel.memory.bytes_mut(frame)[within..].fill(0);
-                kernel.mm.owners.note_dirty(frame);
-            }
-            PagePlace::Slot(slot) => {
-                let kind = store_kind(kernel, inode);
-                kernel.mm.store_mut(kind).bytes_mut(slot)[within..].fill(0);
-            }
+    clear_behind(kernel, inode, size);
+}
+
+/// Makes the bytes behind `end` in its page zero, wherever the page is.
+fn clear_behind(kernel: &mut Kernel, inode: Id<Inode>, end: u64) {
+    let within = (end % PAGE) as usize;
+    let Some(page) = pages_mut(kernel, inode).pages.get(&(end / PAGE)).copied().filter(|_| within > 0) else { return };
+    match page.place {
+        PagePlace::Frame(frame) => {
+            kernel.memory.bytes_mut(frame)[within..].fill(0);
+            kernel.mm.owners.note_dirty(frame);
+        }
+        PagePlace::Slot(slot) => {
+            let kind = store_kind(kernel, inode);
+            kernel.mm.store_mut(kind).bytes_mut(slot)[within..].fill(0);
         }
     }
 }
@@ -343,12 +345,8 @@ pub(super) fn clear_tail(kernel: &mut Kernel, inode: Id<Inode>) {
     if kernel.vfs.mounts[file.mount].file_system != FileSystem::Host {
         return;
     }
-    let Some(pages) = file.pages() else { return };
-    let within = (pages.size % PAGE) as usize;
-    if within > 0
-        && let Some(page) = pages.pages.get(&(pages.size / PAGE)).copied()
-    {
-        kernel.memory.bytes_mut(page.frame)[within..].fill(0);
+    if let Some(size) = file.pages().map(Pages::size) {
+        clear_behind(kernel, inode, size);
     }
 }
 
