@@ -79,7 +79,7 @@ fn thrashing(out: &mut String, kernel: &Kernel, instructions: u64, readers: &[Re
         text::size(working_set(kernel))
     );
     let mut readers: Vec<&Reader> = readers.iter().filter(|reader| reader.faults > 0).collect();
-    readers.sort_by(|left, right| right.faults.cmp(&left.faults));
+    readers.sort_by_key(|reader| std::cmp::Reverse(reader.faults));
     let who: Vec<String> =
         readers.iter().take(3).map(|reader| format!("{} ({})", reader.name, text::number(reader.faults))).collect();
     if !who.is_empty() {

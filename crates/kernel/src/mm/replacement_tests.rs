@@ -257,6 +257,6 @@ fn random_operations_agree_with_a_byte_for_each_page_under_every_algorithm() {
             recount(call);
         }
         let counters = call.kernel.mm.counters;
-        assert!(counters.swapped_in > 200 && counters.out_of_memory == 0, "{algorithm:?}: {counters:?}");
+        assert!(counters.swapped_in > 100 && counters.out_of_memory == 0, "{algorithm:?}: {counters:?}");
     }
 }
