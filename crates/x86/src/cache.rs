@@ -1,6 +1,10 @@
-//! All translated blocks: found by guest address and frame, forgotten when a frame's bytes change.
+//! All translated blocks, found by guest address and page.
+//!
+//! What a block does depends on nothing but the bytes of its page and the address at which they are mapped. A page of
+//! code therefore *is* its address and the hash of its bytes, and has a name, whatever frames hold those bytes. A frame
+//! is *bound* to the name as long as its bytes are known to be these; a write to the frame ends that, and leaves the
+//! blocks as true as before.
 
-use crate::emit::Link;
 use machine::FrameNumber;
 use std::collections::BTreeMap;
 
@@ -8,24 +12,32 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct BlockId(pub(crate) u32);
 
-/// A page of code: where it is mapped, and which frame. Its name is its number plus one, so that 0 names none.
+/// A page's name, until everything is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct CodePage {
+pub(crate) struct PageName(pub(crate) u32);
+
+/// Names no page.
+pub(crate) const NO_PAGE: PageName = PageName(0);
+
+/// The hash of a page's bytes. Guests cannot make two pages of the same hash.
+pub(crate) type PageHash = [u8; 32];
+
+/// A page of code.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
     pub(crate) address: u64,
-    pub(crate) frame: FrameNumber,
+    pub(crate) hash: PageHash,
+    /// The blocks that begin in it and do not straddle, by [`key`], ascending.
+    blocks: Vec<(u32, BlockId)>,
 }
 
-/// What a block is found by: address and frame of its first byte, the frame of the second page if it has one, and
-/// whether it checks each access by itself.
-type Place = (u64, FrameNumber, Option<FrameNumber>, bool);
-
 /// A translated block.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) rip: u64,
-    pub(crate) page: CodePage,
+    pub(crate) page: PageName,
     /// The other page if its one instruction straddles two.
-    pub(crate) second: Option<CodePage>,
+    pub(crate) second: Option<PageName>,
     /// Where its host code is entered.
     pub(crate) entry: u64,
     /// Where its host code ends, but for what runs seldom.
@@ -34,126 +46,105 @@ pub(crate) struct Block {
     pub(crate) reads_flags: bool,
     /// Whether it checks each access by itself.
     pub(crate) apart: bool,
-    /// Links that lead here.
-    pub(crate) incoming: Vec<u32>,
 }
 
-impl Block {
-    fn place(&self) -> Place {
-        (self.rip, self.page.frame, self.second.map(|second| second.frame), self.apart)
-    }
-}
-
-/// The blocks and the links between them.
+/// The blocks, and the pages they were translated from.
 ///
 /// # Invariants
-/// - a block found by `find` was translated from what its frames hold now;
-/// - a link that is patched to a block is in its `incoming`.
+/// - a block's host code does what the bytes of its pages say at their addresses;
+/// - a bound frame holds the bytes of its page, and is marked as code so that a write is reported.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     blocks: Vec<Block>,
-    by_place: BTreeMap<Place, BlockId>,
-    by_frame: BTreeMap<FrameNumber, Vec<BlockId>>,
-    pages: Vec<CodePage>,
-    page_names: BTreeMap<CodePage, u32>,
-    links: Vec<Link>,
+    pages: Vec<Page>,
+    names: BTreeMap<(u64, PageHash), PageName>,
+    straddling: BTreeMap<(u64, PageName, PageName), BlockId>,
+    bound: BTreeMap<(FrameNumber, u64), PageName>,
+}
+
+/// What a block of a page is found by.
+fn key(rip: u64, apart: bool) -> u32 {
+    ((rip & 0xffff) as u32) << 1 | u32::from(apart)
 }
 
 impl Cache {
-    /// The block at an address whose page (and following page, if it straddles) is in these frames.
-    pub(crate) fn find(
-        &self,
-        rip: u64,
-        frame: FrameNumber,
-        second: Option<FrameNumber>,
-        apart: bool,
-    ) -> Option<BlockId> {
-        self.by_place.get(&(rip, frame, second, apart)).copied()
+    /// The block at an address in a page; `apart` if it is to check each access by itself.
+    pub(crate) fn find(&self, rip: u64, page: PageName, apart: bool) -> Option<BlockId> {
+        let blocks = &self.page(page).blocks;
+        let index = blocks.binary_search_by_key(&key(rip, apart), |(key, _)| *key).ok()?;
+        Some(blocks[index].1)
+    }
+
+    /// The block of an instruction that begins in one page and ends in another.
+    pub(crate) fn find_straddling(&self, rip: u64, page: PageName, second: PageName) -> Option<BlockId> {
+        self.straddling.get(&(rip, page, second)).copied()
     }
 
     pub(crate) fn block(&self, id: BlockId) -> &Block {
         &self.blocks[id.0 as usize]
     }
 
-    /// The guest addresses at which blocks begin, ascending.
-    pub(crate) fn addresses(&self) -> Vec<u64> {
-        let mut addresses: Vec<u64> = self.by_place.keys().map(|place| place.0).collect();
-        addresses.dedup();
-        addresses
-    }
-
-    /// The blocks that begin at a guest address, in whatever page and variant.
-    pub(crate) fn blocks_at(&self, rip: u64) -> impl Iterator<Item = &Block> {
-        self.by_place.values().map(|id| self.block(*id)).filter(move |block| block.rip == rip)
+    /// All blocks, by number.
+    pub(crate) fn blocks(&self) -> &[Block] {
+        &self.blocks
     }
 
     /// Adds a block.
     pub(crate) fn add(&mut self, block: Block) -> BlockId {
         let id = BlockId(self.blocks.len() as u32);
-        self.by_place.insert(block.place(), id);
-        for frame in std::iter::once(block.page.frame).chain(block.second.map(|second| second.frame)) {
-            self.by_frame.entry(frame).or_default().push(id);
+        match block.second {
+            Some(second) => _ = self.straddling.insert((block.rip, block.page, second), id),
+            None => {
+                let blocks = &mut self.pages[block.page.0 as usize - 1].blocks;
+                let key = key(block.rip, block.apart);
+                let place = blocks.partition_point(|(other, _)| *other < key);
+                blocks.insert(place, (key, id));
+            }
         }
         self.blocks.push(block);
         id
     }
 
-    /// The name of a page in a frame. Not 0.
-    pub(crate) fn page_name(&mut self, page: CodePage) -> u32 {
-        if let Some(name) = self.page_names.get(&page) {
-            return *name;
-        }
-        self.pages.push(page);
-        let name = self.pages.len() as u32;
-        self.page_names.insert(page, name);
-        name
+    /// The name of a page of these bytes at this address.
+    pub(crate) fn name(&mut self, address: u64, hash: PageHash) -> PageName {
+        let next = PageName(self.pages.len() as u32 + 1);
+        *self.names.entry((address, hash)).or_insert_with(|| {
+            self.pages.push(Page { address, hash, blocks: Vec::new() });
+            next
+        })
     }
 
     /// The page of a name.
-    pub(crate) fn page(&self, name: u32) -> Option<CodePage> {
-        self.pages.get((name as usize).checked_sub(1)?).copied()
+    pub(crate) fn page(&self, name: PageName) -> &Page {
+        &self.pages[name.0 as usize - 1]
     }
 
-    /// Adds a link that leads to its stub; returns its number.
-    pub(crate) fn add_link(&mut self, link: Link) -> u32 {
-        self.links.push(link);
-        self.links.len() as u32 - 1
+    /// All pages, by name.
+    pub(crate) fn pages(&self) -> &[Page] {
+        &self.pages
     }
 
-    /// How many links there are.
-    pub(crate) fn link_count(&self) -> u32 {
-        self.links.len() as u32
+    /// The name to which a frame is bound where it is mapped at an address.
+    pub(crate) fn bound(&self, frame: FrameNumber, address: u64) -> Option<PageName> {
+        self.bound.get(&(frame, address)).copied()
     }
 
-    pub(crate) fn link(&self, number: u32) -> Link {
-        self.links[number as usize]
+    /// Binds a frame, mapped at the page's address, to the page.
+    pub(crate) fn bind(&mut self, frame: FrameNumber, page: PageName) {
+        self.bound.insert((frame, self.page(page).address), page);
     }
 
-    /// Notes that a link was patched to lead to a block.
-    pub(crate) fn note_linked(&mut self, number: u32, to: BlockId) {
-        self.blocks[to.0 as usize].incoming.push(number);
-    }
-
-    /// Forgets the blocks of a frame; returns the links that led to them, to be patched back to their stubs.
-    pub(crate) fn forget_frame(&mut self, frame: FrameNumber) -> Vec<Link> {
-        let mut unlinked = Vec::new();
-        for id in self.by_frame.remove(&frame).unwrap_or_default() {
-            let block = &mut self.blocks[id.0 as usize];
-            let place = block.place();
-            if self.by_place.get(&place) == Some(&id) {
-                self.by_place.remove(&place);
-            }
-            unlinked.extend(std::mem::take(&mut block.incoming).into_iter().map(|link| self.links[link as usize]));
+    /// Forgets what a frame holds.
+    pub(crate) fn unbind(&mut self, frame: FrameNumber) {
+        let places: Vec<_> = self.bound.range((frame, 0)..=(frame, u64::MAX)).map(|(place, _)| *place).collect();
+        for place in places {
+            self.bound.remove(&place);
         }
-        unlinked
     }
 
-    /// Forgets all blocks and links, but not the names of pages.
+    /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.blocks.clear();
-        self.by_place.clear();
-        self.by_frame.clear();
-        self.links.clear();
+        *self = Cache::default();
     }
 }
 
@@ -161,44 +152,36 @@ impl Cache {
 mod tests {
     use super::*;
 
-    fn page(address: u64, frame: u32) -> CodePage {
-        CodePage { address, frame: FrameNumber(frame) }
+    fn block(rip: u64, page: PageName, second: Option<PageName>) -> Block {
+        Block { rip, page, second, entry: 0x100, end: 0x110, reads_flags: false, apart: false }
     }
 
     #[test]
-    fn a_written_frame_takes_its_blocks_and_their_links_away() {
+    fn blocks_are_found_by_address_and_page() {
         let mut cache = Cache::default();
-        let block = |rip, page, second| Block {
-            rip,
-            page,
-            second,
-            entry: 0x100,
-            end: 0x110,
-            reads_flags: false,
-            apart: false,
-            incoming: Vec::new(),
-        };
-        let first = cache.add(block(0x1010, page(0x1000, 5), None));
-        let second = cache.add(block(0x2ffe, page(0x2000, 6), Some(page(0x3000, 5))));
-        let other = cache.add(block(0x2000, page(0x2000, 6), None));
-        let link = Link { site: 1, stub: 2, target: 0x1010, page: 0x2000, apart: false };
-        let number = cache.add_link(link);
-        cache.note_linked(number, first);
-        assert_eq!(cache.find(0x2ffe, FrameNumber(6), Some(FrameNumber(5)), false), Some(second));
-        assert_eq!(cache.forget_frame(FrameNumber(5)), [link]);
-        assert_eq!(cache.find(0x1010, FrameNumber(5), None, false), None);
-        assert_eq!(cache.find(0x2ffe, FrameNumber(6), Some(FrameNumber(5)), false), None);
-        assert_eq!(cache.find(0x2000, FrameNumber(6), None, false), Some(other));
+        let (here, there) = (cache.name(0x1000, [1; 32]), cache.name(0x2000, [2; 32]));
+        let other = cache.name(0x1000, [3; 32]);
+        let ids = [0x1800, 0x1010, 0x1ffe].map(|rip| cache.add(block(rip, here, None)));
+        let apart = cache.add(Block { apart: true, ..block(0x1010, here, None) });
+        let straddling = cache.add(block(0x1ffe, here, Some(there)));
+        assert_eq!([0x1800, 0x1010, 0x1ffe].map(|rip| cache.find(rip, here, false)), ids.map(Some));
+        assert_eq!(cache.find(0x1010, here, true), Some(apart));
+        assert_eq!(cache.find_straddling(0x1ffe, here, there), Some(straddling));
+        assert_eq!((cache.find(0x1010, other, false), cache.find_straddling(0x1ffe, other, there)), (None, None));
     }
 
     #[test]
-    fn a_page_keeps_its_name() {
+    fn a_page_keeps_its_name_whatever_frame_holds_it() {
         let mut cache = Cache::default();
-        let name = cache.page_name(page(0x1000, 5));
-        assert_ne!(name, 0);
-        assert_eq!(cache.page_name(page(0x1000, 5)), name);
-        assert_ne!(cache.page_name(page(0x1000, 6)), name);
-        assert_eq!(cache.page(name), Some(page(0x1000, 5)));
-        assert_eq!(cache.page(0), None);
+        let name = cache.name(0x1000, [1; 32]);
+        assert_eq!(cache.name(0x1000, [1; 32]), name);
+        assert_ne!(cache.name(0x2000, [1; 32]), name);
+        assert_eq!(cache.page(name).address, 0x1000);
+        cache.bind(FrameNumber(5), name);
+        cache.bind(FrameNumber(6), name);
+        cache.unbind(FrameNumber(5));
+        assert_eq!(cache.bound(FrameNumber(5), 0x1000), None);
+        assert_eq!(cache.bound(FrameNumber(6), 0x1000), Some(name));
+        assert_eq!(cache.bound(FrameNumber(6), 0x2000), None);
     }
 }

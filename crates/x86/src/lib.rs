@@ -4,14 +4,16 @@
 //! [`native`].
 //!
 //! A guest address becomes host code in three steps: `discover` decodes a block of instructions, `plan` holds what is
-//! known about them, `emit` writes the host code. `cache` finds blocks again, `link` joins them, and [`processor`] runs
-//! them, with [`step`] for single instructions that are not translated.
+//! known about them, `emit` writes the host code. `code` keeps it, `cache` finds it again, `link` joins blocks, and
+//! [`processor`] runs them, with [`step`] for single instructions that are not translated.
 #![deny(unsafe_code)]
 
 pub mod assist;
 mod cache;
+mod code;
 mod discover;
 mod emit;
+mod exits;
 mod link;
 #[allow(unsafe_code)]
 pub mod native;

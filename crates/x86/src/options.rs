@@ -27,7 +27,7 @@ impl Default for Options {
             traces: true,
             groups: true,
             block_instructions: MAX_INSTRUCTIONS,
-            code_bytes: 256 << 20,
+            code_bytes: 128 << 20,
             processors: 1,
         }
     }

@@ -1,17 +1,18 @@
 //! The processor: runs translated code, and does what translated code leaves to it.
 
-use crate::cache::{Block, BlockId, Cache, CodePage};
-use crate::discover::{self, Found, MAX_INSTRUCTION_BYTES, Reach};
-use crate::emit::{Emitter, Exit as Leave, Fault, Guard, Link, Miss, Place, Point};
-use crate::native::{self, Area, ExecutableMemory, context};
+use crate::assist;
+use crate::cache::{BlockId, NO_PAGE, PageName};
+use crate::code::Code;
+use crate::discover::{self, MAX_INSTRUCTION_BYTES};
+use crate::exits::{Exit as Leave, Miss, Point};
+use crate::native::{self, context};
 use crate::options::{Options, Statistics};
-use crate::plan::{Access as DataAccess, Classifier, End, Kind, Plan, Segment};
+use crate::plan::{Access as DataAccess, Segment};
 use crate::step::{Stepper, is_retired};
-use crate::{assist, link};
 use iced_x86::{Decoder, DecoderOptions};
 use machine::mmu::{self, Access};
 use machine::tlb::{EXECUTE, EXECUTE_SLOTS, JUMP_SLOTS, JUMP_TAGS, JUMP_TARGETS, execute_slot};
-use machine::{Exit, FrameNumber, PageFault, Processor, Registers, Slice, Space, Tlb, Trap};
+use machine::{Exit, FRAME_SIZE, FrameNumber, PageFault, Processor, Registers, Slice, Space, Tlb, Trap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// RFLAGS.TF, .DF and .AC: with any of them set, instructions are executed one by one.
@@ -20,8 +21,6 @@ const STEPPED_FLAGS: u64 = 1 << 8 | 1 << 10 | 1 << 18;
 const X87_PENDING: u8 = 1 << 7;
 /// The bits of the budget word that count data accesses.
 const ACCESS_BITS: u32 = 20;
-/// Room for the largest block: code memory with less than this is full.
-const BLOCK_BYTES: usize = 64 << 10;
 /// Numbers of registers: `syscall`'s for rip and rflags, and the stack's.
 const RCX: usize = 1;
 const RSP: usize = 4;
@@ -33,16 +32,7 @@ const R11: usize = 11;
 #[derive(Debug)]
 pub struct X86Processor {
     options: Options,
-    memory: ExecutableMemory,
-    /// Bytes at the start of the code memory that are no block.
-    fixed_bytes: usize,
-    emitter: Emitter,
-    classifier: Classifier,
-    plan: Plan,
-    cache: Cache,
-    exits: Vec<Leave>,
-    /// By ascending address.
-    faults: Vec<Fault>,
+    code: Code,
     stepper: Stepper,
     /// Changes whenever host addresses that TLB blocks remember become void. No other processor uses the same.
     epoch: u64,
@@ -100,21 +90,9 @@ impl X86Processor {
             return Err(std::io::ErrorKind::InvalidInput.into());
         }
         native::prepare()?;
-        let mut memory = ExecutableMemory::new(options.code_bytes)?;
-        let mut way_out = vec![0xff, 0x25, 0, 0, 0, 0]; // jmp [rip]
-        way_out.extend_from_slice(&native::leave_address().to_le_bytes());
-        let full = |_| std::io::Error::from(std::io::ErrorKind::OutOfMemory);
-        let way_out = memory.append(Area::Hot, &way_out).map_err(full)?;
         Ok(X86Processor {
-            fixed_bytes: memory.used(Area::Hot),
+            code: Code::new(&options)?,
             options,
-            memory,
-            emitter: Emitter::new(way_out),
-            classifier: Classifier::new(),
-            plan: Plan::new(),
-            cache: Cache::default(),
-            exits: Vec::new(),
-            faults: Vec::new(),
             stepper: Stepper::new(options.processors)?,
             epoch: new_epoch(),
             statistics: Statistics::default(),
@@ -128,14 +106,17 @@ impl X86Processor {
 
     /// The guest addresses at which translated blocks begin, ascending.
     pub fn block_addresses(&self) -> Vec<u64> {
-        self.cache.addresses()
+        let mut addresses: Vec<u64> = self.code.cache.blocks().iter().map(|block| block.rip).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
     }
 
     /// The host code of the blocks that begin at a guest address, for people who look at what the translator does.
     pub fn listing(&self, rip: u64) -> String {
         let mut text = String::new();
-        for block in self.cache.blocks_at(rip) {
-            let bytes = self.memory.bytes(block.entry, (block.end - block.entry) as usize);
+        for block in self.code.cache.blocks().iter().filter(|block| block.rip == rip) {
+            let bytes = self.code.memory.bytes(block.entry, (block.end - block.entry) as usize);
             let variant = if block.apart { ", accesses apart" } else { "" };
             text.push_str(&format!("block {rip:#x}{variant}, flags read: {}\n", block.reads_flags));
             for instruction in &mut Decoder::with_ip(64, bytes, block.entry, DecoderOptions::NONE) {
@@ -169,14 +150,14 @@ impl X86Processor {
     fn run_blocks(&mut self, space: &mut Space<'_>, registers: &mut Registers, mut host: u64) -> (Outcome, u64) {
         loop {
             forget_sites(space.tlb);
-            native::run(&self.memory, space.tlb.block_mut(), &mut registers.extended, host);
+            native::run(&self.code.memory, space.tlb.block_mut(), &mut registers.extended, host);
             let number = space.tlb.block()[context::EXIT];
             if number == context::EXIT_FAULT {
                 let point = self.faulted(space.tlb.block());
                 apply(space.tlb, point);
                 return (Outcome::Step, point.rip);
             }
-            let target = match self.exits[number as usize] {
+            let target = match self.code.exits.get(number as u32) {
                 Leave::Miss(miss) => {
                     self.statistics.misses += 1;
                     match self.missed(space, miss) {
@@ -187,7 +168,7 @@ impl X86Processor {
                         Missed::Apart => {
                             apply(space.tlb, miss.point);
                             match self.resolve(space, miss.point.rip, true) {
-                                Ok(id) => host = self.cache.block(id).entry,
+                                Ok(id) => host = self.code.cache.block(id).entry,
                                 Err(unresolved) => return (unresolved.into(), miss.point.rip),
                             }
                             continue;
@@ -221,26 +202,17 @@ impl X86Processor {
                     return (Outcome::Syscall { next }, point.rip);
                 }
                 Leave::Link(link) => {
-                    let Link { target, apart, .. } = self.cache.link(link);
                     let resets = self.statistics.resets;
-                    match self.resolve(space, target, apart) {
+                    match self.resolve(space, link.target, link.apart) {
                         Ok(id) => {
-                            host = self.cache.block(id).entry;
+                            host = self.code.cache.block(id).entry;
                             // Without room the jump stays unlinked until everything is forgotten.
                             if self.statistics.resets == resets {
-                                let exits = &mut self.exits;
-                                let _ = link::connect(
-                                    &mut self.memory,
-                                    &mut self.cache,
-                                    &mut self.emitter,
-                                    exits,
-                                    link,
-                                    id,
-                                );
+                                let _ = self.code.connect(link, id);
                             }
                             continue;
                         }
-                        Err(unresolved) => return (unresolved.into(), target),
+                        Err(unresolved) => return (unresolved.into(), link.target),
                     }
                 }
                 Leave::Go(target) => {
@@ -271,17 +243,16 @@ impl X86Processor {
 
     /// The point at which the host instruction that faulted stands for the guest's.
     fn faulted(&self, block: &[u64]) -> Point {
-        let pc = block[context::FAULT_PC];
-        match self.faults.binary_search_by_key(&pc, |fault| fault.pc) {
-            Ok(index) => self.faults[index].point,
-            Err(_) => panic!(
+        let pc = block[context::FAULT_PC] - self.code.memory.range().start;
+        self.code.faults.find(pc).unwrap_or_else(|| {
+            panic!(
                 "translated code raised signal {} at {:#x} (address {:#x}), where no guest instruction can: {:02x?}",
                 block[context::FAULT_SIGNAL] as u32,
                 pc,
                 block[context::FAULT_ADDRESS],
-                self.memory.bytes(pc, MAX_INSTRUCTION_BYTES),
-            ),
-        }
+                self.code.memory.bytes(pc, MAX_INSTRUCTION_BYTES),
+            )
+        })
     }
 
     /// Serves an access that the inlined check did not permit.
@@ -300,6 +271,9 @@ impl X86Processor {
             Ok(found) => found,
             Err(error) => return fault(error),
         };
+        if memory.has_code_writes() {
+            return Missed::Step;
+        }
         let shared = miss.size != miss.access.size || miss.write != miss.access.write;
         if shared {
             return self.missed_group(space, miss, address);
@@ -361,67 +335,60 @@ impl X86Processor {
         let slot = (rip as usize) & (JUMP_SLOTS - 1);
         let block = space.tlb.block();
         if block[JUMP_TAGS + slot] == rip.wrapping_neg() {
-            return Ok(block[JUMP_TARGETS + slot]);
+            return Ok(block[JUMP_TARGETS + slot] - self.code.memory.range().start);
         }
         let id = self.resolve(space, rip, false)?;
-        let entry = self.cache.block(id).entry;
+        let entry = self.code.cache.block(id).entry;
         let block = space.tlb.block_mut();
         block[JUMP_TAGS + slot] = rip.wrapping_neg();
-        block[JUMP_TARGETS + slot] = entry;
+        block[JUMP_TARGETS + slot] = self.code.memory.range().start + entry;
         Ok(entry)
     }
 
     /// The block at a guest address, translated if need be; `apart` if it is to check each access by itself.
     fn resolve(&mut self, space: &mut Space<'_>, rip: u64, apart: bool) -> Result<BlockId, Unresolved> {
         self.statistics.dispatches += 1;
-        let page = self.code_page(space, rip)?;
-        if let Some(id) = self.cache.find(rip, page.frame, None, apart) {
-            return Ok(id);
-        }
-        if self.memory.available(Area::Hot).min(self.memory.available(Area::Cold)) < BLOCK_BYTES {
+        if self.code.is_full() {
             self.forget_all(space.tlb);
         }
-        mark_code(space, page.frame);
-        let reach = Reach {
-            instructions: self.options.block_instructions,
-            traces: self.options.traces,
-            groups: self.options.groups && !apart,
-        };
-        let bytes = space.memory.bytes(page.frame);
-        match discover::block(&mut self.plan, &mut self.classifier, bytes, rip, reach) {
-            Found::Block => Ok(self.write(page, None, apart)),
-            Found::Straddles => self.straddling(space, rip, page),
+        let page = self.code_page(space, rip)?;
+        if let Some(id) = self.code.cache.find(rip, page, apart) {
+            return Ok(id);
+        }
+        let bytes = page_bytes(space, rip);
+        match self.code.translate(bytes, rip, page, apart, &mut self.statistics) {
+            Some(id) => Ok(id),
+            None => self.straddling(space, rip, page),
         }
     }
 
     /// The block of an instruction that goes over the end of its page.
-    fn straddling(&mut self, space: &mut Space<'_>, rip: u64, page: CodePage) -> Result<BlockId, Unresolved> {
+    fn straddling(&mut self, space: &mut Space<'_>, rip: u64, page: PageName) -> Result<BlockId, Unresolved> {
         let next_address = (rip & !0xfff).wrapping_add(0x1000);
         if execute_slot(next_address) == execute_slot(rip) {
             return Err(Unresolved::Step);
         }
-        let next = self.code_page(space, next_address)?;
-        if let Some(id) = self.cache.find(rip, page.frame, Some(next.frame), false) {
+        let second = self.code_page(space, next_address)?;
+        if let Some(id) = self.code.cache.find_straddling(rip, page, second) {
             return Ok(id);
         }
-        mark_code(space, next.frame);
         let mut bytes = [0; MAX_INSTRUCTION_BYTES];
         let here = 0x1000 - (rip & 0xfff) as usize;
         if here >= MAX_INSTRUCTION_BYTES {
             return Err(Unresolved::Step);
         }
-        bytes[..here].copy_from_slice(&space.memory.bytes(page.frame)[0x1000 - here..]);
-        bytes[here..].copy_from_slice(&space.memory.bytes(next.frame)[..MAX_INSTRUCTION_BYTES - here]);
-        discover::straddling(&mut self.plan, &mut self.classifier, &bytes, rip);
-        Ok(self.write(page, Some(next), false))
+        bytes[..here].copy_from_slice(&page_bytes(space, rip)[0x1000 - here..]);
+        bytes[here..].copy_from_slice(&page_bytes(space, next_address)[..MAX_INSTRUCTION_BYTES - here]);
+        Ok(self.code.translate_straddling(&bytes, rip, page, second, &mut self.statistics))
     }
 
-    /// The frame from which code at an address is executed.
-    fn code_page(&mut self, space: &mut Space<'_>, rip: u64) -> Result<CodePage, Unresolved> {
+    /// The page from which code at an address is executed.
+    fn code_page(&mut self, space: &mut Space<'_>, rip: u64) -> Result<PageName, Unresolved> {
+        let address = rip & !0xfff;
         let slot = EXECUTE + execute_slot(rip);
-        if let Some(page) = self.cache.page(space.tlb.block()[slot] as u32).filter(|page| page.address == rip & !0xfff)
-        {
-            return Ok(page);
+        let known = PageName(space.tlb.block()[slot] as u32);
+        if known != NO_PAGE && self.code.cache.page(known).address == address {
+            return Ok(known);
         }
         if !is_canonical(space, rip) {
             return Err(Unresolved::Step);
@@ -431,69 +398,28 @@ impl X86Processor {
         let found = mmu::translate(space.memory, space.table, space.tlb, rip, Access::Execute);
         space.tlb.misses = misses;
         let (frame, _) = found.map_err(Unresolved::Fault)?;
-        let page = CodePage { address: rip & !0xfff, frame };
-        space.tlb.block_mut()[slot] = u64::from(self.cache.page_name(page));
-        Ok(page)
-    }
-
-    /// Writes the planned block and adds it to the cache.
-    fn write(&mut self, page: CodePage, second: Option<CodePage>, apart: bool) -> BlockId {
-        let guard = second
-            .map(|second| Guard { word: EXECUTE + execute_slot(second.address), id: self.cache.page_name(second) });
-        let place = Place {
-            hot: self.memory.cursor(Area::Hot),
-            cold: self.memory.cursor(Area::Cold),
-            first_exit: self.exits.len() as u32,
+        let name = match self.code.cache.bound(frame, address) {
+            Some(name) => name,
+            None => {
+                mark_code(space, frame);
+                let hash = *blake3::hash(space.memory.bytes(frame)).as_bytes();
+                let name = self.code.cache.name(address, hash);
+                self.code.cache.bind(frame, name);
+                name
+            }
         };
-        while let Err(unencodable) = self.emitter.block(&self.plan, place, guard) {
-            // That instruction is stepped, and the block ends with it.
-            self.plan.instructions.truncate(unencodable.at + 1);
-            let last = &mut self.plan.instructions[unencodable.at];
-            assert_ne!(last.kind, Kind::Step, "a step is not encoded");
-            last.kind = Kind::Step;
-            (last.reads, last.writes, last.accesses) = (0, 0, [None; 2]);
-            self.plan.end = End::Left;
-        }
-        let full = "a block was asked for only with room for it";
-        self.memory.append(Area::Hot, &self.emitter.hot.bytes).expect(full);
-        self.memory.append(Area::Cold, &self.emitter.cold.bytes).expect(full);
-        let first_link = self.cache.link_count();
-        for exit in &self.emitter.exits {
-            self.exits.push(match *exit {
-                Leave::Link(number) => Leave::Link(first_link + number),
-                other => other,
-            });
-        }
-        for link in &self.emitter.links {
-            self.cache.add_link(*link);
-        }
-        self.faults.extend_from_slice(&self.emitter.faults);
-        self.statistics.blocks += 1;
-        self.statistics.instructions += self.plan.instructions.len() as u64;
-        self.statistics.hot_bytes += self.emitter.hot.bytes.len() as u64;
-        self.statistics.cold_bytes += self.emitter.cold.bytes.len() as u64;
-        self.cache.add(Block {
-            rip: self.plan.start,
-            page,
-            second,
-            entry: self.emitter.entry,
-            end: self.emitter.hot.here(),
-            reads_flags: self.plan.live != 0,
-            apart,
-            incoming: Vec::new(),
-        })
+        space.tlb.block_mut()[slot] = u64::from(name.0);
+        Ok(name)
     }
 
-    /// Forgets what was translated from frames that were written, if any.
+    /// Looks again at what frames hold that were written, if any.
     fn forget_written(&mut self, space: &mut Space<'_>) {
         if !space.memory.has_code_writes() {
             return;
         }
         for frame in space.memory.take_code_writes() {
             self.statistics.invalidations += 1;
-            for link in self.cache.forget_frame(frame) {
-                link::disconnect(&mut self.memory, link);
-            }
+            self.code.cache.unbind(frame);
         }
         self.epoch = new_epoch();
         self.attach(space.tlb);
@@ -502,10 +428,7 @@ impl X86Processor {
     /// Forgets all blocks, to have room for new ones.
     fn forget_all(&mut self, tlb: &mut Tlb) {
         self.statistics.resets += 1;
-        self.memory.reset(self.fixed_bytes);
-        self.cache.clear();
-        self.exits.clear();
-        self.faults.clear();
+        self.code.clear();
         self.epoch = new_epoch();
         self.attach(tlb);
     }
@@ -645,6 +568,11 @@ fn address_of(block: &[u64], access: &DataAccess, evicted: u16) -> u64 {
 fn is_canonical(space: &Space<'_>, address: u64) -> bool {
     let unused = if space.table.scheme().address_bits() > 48 { 64 - 57 } else { 64 - 48 };
     (address as i64) << unused >> unused == address as i64
+}
+
+/// The bytes of a page from which code is executed.
+fn page_bytes<'a>(space: &'a Space<'_>, rip: u64) -> &'a [u8; FRAME_SIZE] {
+    space.memory.bytes(space.table.entry(space.memory, rip).frame())
 }
 
 /// Has writes to a frame reported from now on.

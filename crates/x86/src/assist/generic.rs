@@ -43,7 +43,7 @@ impl NativeUnit {
     pub(crate) fn new(slots: usize) -> std::io::Result<NativeUnit> {
         native::prepare()?;
         let mut memory = ExecutableMemory::new(2 * slots * SLOT_BYTES)?;
-        let base = memory.append(Area::Hot, &vec![0xcc; slots * SLOT_BYTES]);
+        let base = memory.reserve(Area::Hot, slots * SLOT_BYTES);
         let base = base.map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
         let mut block = vec![0; BLOCK_WORDS].into_boxed_slice();
         context::initialise(&mut block);

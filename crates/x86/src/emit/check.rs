@@ -6,7 +6,8 @@
 
 use super::assembler::{Assembler, Condition, Operand, RCX, based, sum, tags, word, word_at};
 use super::registers::{ANY, LOW};
-use super::{Emitter, Exit, Miss};
+use super::Emitter;
+use crate::exits::{Exit, Miss};
 use crate::native::context;
 use crate::plan::{Access, Kind, Plan, Segment};
 use machine::tlb::ADDENDS;
@@ -179,10 +180,10 @@ impl Emitter {
             self.cold.copy(scratch, address_register);
         }
         self.cold.pext(addend, scratch, word(context::MASK));
-        let number = self.first_exit + self.exits.len() as u32;
+        let number = self.exit_number();
         let point = self.point(plan, at);
         let Check { access, low, write, .. } = *check;
-        self.exits.push(Exit::Miss(Miss { point, access, low, size, write, retry, pass, addend }));
+        self.push_exit(Exit::Miss(Miss { point, access, low, size, write, retry, pass, addend }));
         if check.live {
             self.cold.load(RCX, word_at(tags(write), addend));
             self.cold.lea(RCX, sum(RCX, scratch, i32::from(size) - 1));
@@ -245,7 +246,7 @@ impl Emitter {
         let start = self.cold.here();
         self.reload_all_cold();
         self.refund_cold(self.refund(plan, at));
-        self.link_cold(plan, plan.instructions[at].instruction.ip(), true);
+        self.link_cold(plan.instructions[at].instruction.ip(), true);
         start
     }
 

@@ -3,7 +3,8 @@
 
 use super::assembler::{R14, R15, RCX, RSP, based, sum, word, word_at};
 use super::registers::ANY;
-use super::{Emitter, End, Exit, Kind, Link, Point};
+use super::{Emitter, End, Kind};
+use crate::exits::{Exit, Link, Point};
 use crate::native::context;
 use crate::plan::{Plan, general};
 use machine::tlb::{JUMP_TAGS, JUMP_TARGETS};
@@ -87,13 +88,13 @@ impl Emitter {
         if refund == 0 && !self.has_evicted() {
             let stub = self.cold.here();
             let site = self.hot.jump_if(condition, stub);
-            self.link_stub(plan, target, site, stub, false);
+            self.link_stub(target, site, false);
         } else {
             let detour = self.cold.here();
             self.hot.jump_if(condition, detour);
             self.reload_all_cold();
             self.refund_cold(refund);
-            self.link_cold(plan, target, false);
+            self.link_cold(target, false);
         }
         if last && plan.end == End::Left {
             self.link_hot(plan, instruction.next_ip());
@@ -108,22 +109,21 @@ impl Emitter {
         }
         let stub = self.cold.here();
         let site = self.hot.jump(stub);
-        self.link_stub(plan, target, site, stub, false);
+        self.link_stub(target, site, false);
     }
 
     /// A direct jump in the cold code.
-    pub(super) fn link_cold(&mut self, plan: &Plan, target: u64, apart: bool) {
+    pub(super) fn link_cold(&mut self, target: u64, apart: bool) {
         // Over the five bytes of the jump itself.
         let stub = self.cold.here() + 5;
         let site = self.cold.jump(stub);
-        self.link_stub(plan, target, site, stub, apart);
+        self.link_stub(target, site, apart);
     }
 
     /// Emits what a direct jump does while it is not linked.
-    fn link_stub(&mut self, plan: &Plan, target: u64, site: u64, stub: u64, apart: bool) {
+    fn link_stub(&mut self, target: u64, site: u64, apart: bool) {
         let number = self.exit_number();
-        self.push_exit(Exit::Link(self.links.len() as u32));
-        self.links.push(Link { site, stub, target, page: plan.start & !0xfff, apart });
+        self.push_exit(Exit::Link(Link { site, target, page: self.page, apart }));
         self.exit_cold(number);
     }
 

@@ -9,8 +9,10 @@ mod registers;
 mod stack;
 mod strings;
 
+use crate::cache::PageName;
+use crate::exits::{Exit, Exits, Fault, Point};
 use crate::native::context;
-use crate::plan::{Access, End, Kind, Plan};
+use crate::plan::{End, Kind, Plan};
 use assembler::{Assembler, Condition, R14, R15, RCX, based, word};
 use check::Cover;
 use iced_x86::Encoder;
@@ -22,105 +24,30 @@ pub(crate) struct Unencodable {
     pub(crate) at: usize,
 }
 
-/// A place in a block from which the guest's exact state can be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Point {
-    /// The instruction that is next; it has had no effect.
-    pub(crate) rip: u64,
-    /// Instructions and accesses that the block took from the budget and that have not happened: to be added to it.
-    pub(crate) refund: i32,
-    /// Guest registers whose values are in their spill words.
-    pub(crate) evicted: u16,
-}
-
-/// An access that the inlined check did not permit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Miss {
-    pub(crate) point: Point,
-    pub(crate) access: Access,
-    /// The first byte that the check covers, relative to the access, and how many it covers.
-    pub(crate) low: i32,
-    pub(crate) size: u16,
-    /// Whether the check asked for permission to write.
-    pub(crate) write: bool,
-    /// Where the TLB is looked up.
-    pub(crate) retry: u64,
-    /// Behind the check; the register `addend` then holds what to add to the address.
-    pub(crate) pass: u64,
-    pub(crate) addend: u8,
-}
-
-/// Why translated code came back; `context::EXIT` holds the number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Miss(Miss),
-    /// A direct jump that is not linked: the number of its [`Link`] among those of the block, later among all.
-    Link(u32),
-    /// Go on at this address; nothing to link.
-    Go(u64),
-    /// Go on at the address in `context::RIP`. If nothing can be there, the jump did not happen: the point is the jump's,
-    /// and rsp has moved so far.
-    Indirect {
-        point: Point,
-        moved: i32,
-    },
-    /// Fewer instructions are left than the block has.
-    Budget(Point),
-    /// One instruction to be executed outside of translated code.
-    Step(Point),
-    /// `syscall`, and the address behind it.
-    Syscall {
-        point: Point,
-        next: u64,
-    },
-    /// The x87 registers are needed; then go on here.
-    LoadX87(u64),
-}
-
-/// A direct jump to another block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Link {
-    /// Where its 32-bit displacement is.
-    pub(crate) site: u64,
-    /// Where it leads while it is not linked.
-    pub(crate) stub: u64,
-    /// The guest address to which it jumps.
-    pub(crate) target: u64,
-    /// The page from which it jumps.
-    pub(crate) page: u64,
-    /// Whether the block to which it leads is to check each access by itself.
-    pub(crate) apart: bool,
-}
-
-/// A host instruction that may raise an exception of the guest's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) pc: u64,
-    pub(crate) point: Point,
-}
-
 /// A page whose contents a block depends on besides the one it begins in: what must be in its slot of the table of
 /// executable pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Guard {
     /// The word of the TLB block.
     pub(crate) word: usize,
-    /// The name of page and frame.
-    pub(crate) id: u32,
+    /// The page's name.
+    pub(crate) page: PageName,
 }
 
 /// Writes blocks. What it wrote last is in its public fields.
 pub(crate) struct Emitter {
     pub(crate) hot: Assembler,
     pub(crate) cold: Assembler,
-    pub(crate) exits: Vec<Exit>,
-    pub(crate) links: Vec<Link>,
+    /// Its exits; their numbers count on from `first_exit`.
+    pub(crate) exits: Exits,
+    /// By ascending address.
     pub(crate) faults: Vec<Fault>,
     /// Where the block is entered.
     pub(crate) entry: u64,
     encoder: Encoder,
     hosts: Hosts,
     first_exit: u32,
+    page: PageName,
     /// A jump to `native::leave_address` in reach of a near jump.
     pub(crate) way_out: u64,
     /// Sites of reads and of writes so far.
@@ -144,6 +71,8 @@ pub(crate) struct Place {
     pub(crate) cold: u64,
     /// The number of the block's first exit.
     pub(crate) first_exit: u32,
+    /// The page of the guest's code.
+    pub(crate) page: PageName,
 }
 
 impl Emitter {
@@ -152,13 +81,13 @@ impl Emitter {
         Emitter {
             hot: Assembler::default(),
             cold: Assembler::default(),
-            exits: Vec::new(),
-            links: Vec::new(),
+            exits: Exits::default(),
             faults: Vec::new(),
             entry: 0,
             encoder: Encoder::new(64),
             hosts: Hosts::new(),
             first_exit: 0,
+            page: PageName(0),
             way_out,
             sites: [0; 2],
             covers: Vec::new(),
@@ -173,10 +102,9 @@ impl Emitter {
     pub(crate) fn block(&mut self, plan: &Plan, place: Place, guard: Option<Guard>) -> Result<(), Unencodable> {
         self.hot.restart(place.hot);
         self.cold.restart(place.cold);
-        self.exits.clear();
-        self.links.clear();
+        self.exits.words.clear();
         self.faults.clear();
-        self.first_exit = place.first_exit;
+        (self.first_exit, self.page) = (place.first_exit, place.page);
         self.hosts = Hosts::new();
         self.covers.clear();
         self.covers.resize(plan.groups, Cover::default());
@@ -204,11 +132,11 @@ impl Emitter {
             if live {
                 self.hot.copy(R15, RCX);
                 self.hot.load32(RCX, word(guard.word));
-                self.hot.lea(RCX, based(RCX, (guard.id as i32).wrapping_neg()));
+                self.hot.lea(RCX, based(RCX, (guard.page.0 as i32).wrapping_neg()));
                 self.hot.jump_unless_rcx_zero(exit);
                 self.hot.copy(RCX, R15);
             } else {
-                self.hot.compare_memory32(word(guard.word), guard.id as i32);
+                self.hot.compare_memory32(word(guard.word), guard.page.0 as i32);
                 self.hot.jump_if(Condition::NotEqual as u8, exit);
             }
         }
@@ -362,7 +290,7 @@ impl Emitter {
     }
 
     fn exit_number(&self) -> u32 {
-        self.first_exit + self.exits.len() as u32
+        self.first_exit + self.exits.next()
     }
 
     fn push_exit(&mut self, exit: Exit) {

@@ -2,7 +2,8 @@
 
 use super::assembler::{Condition, RCX, RDI, RSI, based, sum, tags, word, word_at};
 use super::registers::ANY;
-use super::{Emitter, Exit};
+use super::Emitter;
+use crate::exits::Exit;
 use crate::native::context;
 use crate::plan::Plan;
 use iced_x86::Mnemonic;

@@ -303,7 +303,7 @@ fn set_gs_base(base: u64) {
     GS_BASE.set(base);
 }
 
-/// Runs translated code from `code` until it jumps to [`leave_address`] or faults. Its r13 is the address of the block
+/// Runs translated code from offset `code` until it jumps to [`leave_address`] or faults. Its r13 is the address of the block
 /// plus [`context::BIAS`], and must stay so.
 ///
 /// On entry and exit the guest's registers are in `block` (laid out in [`context`], constants set) and in the `ymm` and
@@ -321,7 +321,7 @@ pub fn run(memory: &ExecutableMemory, block: &mut [u64], extended: &mut Extended
     fault::end();
 }
 
-/// Runs code from `code` until it jumps to [`exit_address`] or faults, with all general registers the guest's: 0 to 12
+/// Runs code from offset `code` until it jumps to [`exit_address`] or faults, with all general registers the guest's: 0 to 12
 /// from `context::GENERAL`, the others from the `SCRATCH` words; the block is behind gs. Otherwise as [`run`].
 pub fn enter(memory: &ExecutableMemory, block: &mut [u64], extended: &mut ExtendedState, code: u64) {
     prepare_context(memory, block, extended, code);
@@ -333,6 +333,7 @@ pub fn enter(memory: &ExecutableMemory, block: &mut [u64], extended: &mut Extend
 }
 
 fn prepare_context(memory: &ExecutableMemory, block: &mut [u64], extended: &mut ExtendedState, code: u64) {
+    let code = memory.range().start + code;
     assert!(memory.range().contains(&code), "only translated code is entered");
     assert!(block.len() == BLOCK_WORDS && extended.mxcsr <= 0xffff, "the context is a TLB block");
     block[context::EXTENDED] = std::ptr::from_mut(extended) as u64;

@@ -16,7 +16,8 @@ pub enum Area {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodeMemoryFull;
 
-/// One range of host memory that is writable and executable.
+/// One range of host memory that is writable and executable. Code is named by its offset from the start, for what is
+/// written does not depend on where the host put the range.
 ///
 /// Where the host forbids both at once, the same memory is mapped twice.
 ///
@@ -71,9 +72,14 @@ impl ExecutableMemory {
         if area == Area::Hot { 0 } else { self.length / 2 }
     }
 
-    /// The address at which the next byte of an area will run.
+    /// The offset of the next byte of an area.
     pub fn cursor(&self, area: Area) -> u64 {
-        self.run.as_ptr() as u64 + (self.start(area) + self.used[area as usize]) as u64
+        (self.start(area) + self.used[area as usize]) as u64
+    }
+
+    /// The offset of the first byte of an area.
+    pub fn area_start(&self, area: Area) -> u64 {
+        self.start(area) as u64
     }
 
     /// Bytes in use in an area.
@@ -86,13 +92,13 @@ impl ExecutableMemory {
         self.length / 2 - self.used[area as usize]
     }
 
-    /// The addresses at which code of this memory runs.
+    /// The host addresses at which code of this memory runs.
     pub fn range(&self) -> std::ops::Range<u64> {
         let start = self.run.as_ptr() as u64;
         start..start + self.length as u64
     }
 
-    /// Appends code to an area; returns the address at which it runs.
+    /// Appends code to an area; returns its offset.
     ///
     /// # Errors
     /// [`CodeMemoryFull`] if it does not fit.
@@ -100,15 +106,27 @@ impl ExecutableMemory {
         if code.len() > self.available(area) {
             return Err(CodeMemoryFull);
         }
-        let address = self.cursor(area);
+        let offset = self.cursor(area);
         self.used[area as usize] += code.len();
-        self.patch(address, code);
-        Ok(address)
+        self.patch(offset, code);
+        Ok(offset)
+    }
+
+    /// Takes bytes of an area without writing them; returns their offset.
+    ///
+    /// # Errors
+    /// [`CodeMemoryFull`] if they do not fit.
+    pub fn reserve(&mut self, area: Area, length: usize) -> Result<u64, CodeMemoryFull> {
+        if length > self.available(area) {
+            return Err(CodeMemoryFull);
+        }
+        let offset = self.cursor(area);
+        self.used[area as usize] += length;
+        Ok(offset)
     }
 
     /// Overwrites code that was appended.
-    pub fn patch(&mut self, address: u64, code: &[u8]) {
-        let offset = address.wrapping_sub(self.run.as_ptr() as u64);
+    pub fn patch(&mut self, offset: u64, code: &[u8]) {
         let end = offset.checked_add(code.len() as u64);
         assert!(end.is_some_and(|end| end <= self.length as u64), "the patch lies in the code memory");
         // SAFETY: the range lies inside the mapping (asserted above). Nobody else reads or writes it meanwhile:
@@ -119,9 +137,8 @@ impl ExecutableMemory {
         }
     }
 
-    /// Some bytes of code, for reports.
-    pub fn bytes(&self, address: u64, length: usize) -> &[u8] {
-        let offset = address.wrapping_sub(self.run.as_ptr() as u64);
+    /// Some bytes of code.
+    pub fn bytes(&self, offset: u64, length: usize) -> &[u8] {
         let end = offset.checked_add(length as u64);
         assert!(end.is_some_and(|end| end <= self.length as u64), "the bytes lie in the code memory");
         // SAFETY: inside the mapping (asserted above), always initialised (the host maps zeroes), and `&self`

@@ -1,0 +1,158 @@
+//! All translated code with what is known about it. It does not depend on where the host put it, nor on any guest.
+
+use crate::cache::{Block, BlockId, Cache, PageName};
+use crate::discover::{self, Found, Reach};
+use crate::emit::{Emitter, Guard, Place};
+use crate::exits::{Exits, Faults, Link};
+use crate::link;
+use crate::native::{self, Area, CodeMemoryFull, ExecutableMemory};
+use crate::options::{Options, Statistics};
+use crate::plan::{Classifier, End, Kind, Plan};
+use machine::FRAME_SIZE;
+use machine::tlb::{EXECUTE, execute_slot};
+
+/// Room for the largest block: code memory with less than this is full.
+const BLOCK_BYTES: usize = 64 << 10;
+
+/// Host code, the tables that explain it, and what writes it.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) memory: ExecutableMemory,
+    pub(crate) cache: Cache,
+    pub(crate) exits: Exits,
+    pub(crate) faults: Faults,
+    /// Bytes at the start of the code memory that are no block.
+    fixed_bytes: usize,
+    reach: Reach,
+    emitter: Emitter,
+    classifier: Classifier,
+    plan: Plan,
+}
+
+impl Code {
+    /// No code yet.
+    ///
+    /// # Errors
+    /// The host's error if it gives no executable memory.
+    pub(crate) fn new(options: &Options) -> std::io::Result<Code> {
+        let mut memory = ExecutableMemory::new(options.code_bytes)?;
+        let mut way_out = vec![0xff, 0x25, 0, 0, 0, 0]; // jmp [rip]
+        way_out.extend_from_slice(&native::leave_address().to_le_bytes());
+        let full = |_| std::io::Error::from(std::io::ErrorKind::OutOfMemory);
+        let way_out = memory.append(Area::Hot, &way_out).map_err(full)?;
+        Ok(Code {
+            fixed_bytes: memory.used(Area::Hot),
+            memory,
+            cache: Cache::default(),
+            exits: Exits::default(),
+            faults: Faults::default(),
+            reach: Reach {
+                instructions: options.block_instructions,
+                traces: options.traces,
+                groups: options.groups,
+            },
+            emitter: Emitter::new(way_out),
+            classifier: Classifier::new(),
+            plan: Plan::new(),
+        })
+    }
+
+    /// Whether there might be no room for another block.
+    pub(crate) fn is_full(&self) -> bool {
+        self.memory.available(Area::Hot).min(self.memory.available(Area::Cold)) < BLOCK_BYTES
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.memory.reset(self.fixed_bytes);
+        self.cache.clear();
+        self.exits.words.clear();
+        self.faults.words.clear();
+    }
+
+    /// Translates the block at a guest address of a page; `None` if its first instruction straddles.
+    pub(crate) fn translate(
+        &mut self,
+        bytes: &[u8; FRAME_SIZE],
+        rip: u64,
+        page: PageName,
+        apart: bool,
+        statistics: &mut Statistics,
+    ) -> Option<BlockId> {
+        let reach = Reach { groups: self.reach.groups && !apart, ..self.reach };
+        match discover::block(&mut self.plan, &mut self.classifier, bytes, rip, reach) {
+            Found::Block => Some(self.write(page, None, apart, statistics)),
+            Found::Straddles => None,
+        }
+    }
+
+    /// Translates the instruction at a guest address that begins in one page and ends in another.
+    pub(crate) fn translate_straddling(
+        &mut self,
+        bytes: &[u8],
+        rip: u64,
+        page: PageName,
+        second: PageName,
+        statistics: &mut Statistics,
+    ) -> BlockId {
+        discover::straddling(&mut self.plan, &mut self.classifier, bytes, rip);
+        self.write(page, Some(second), false, statistics)
+    }
+
+    /// Lets a direct jump lead to a block.
+    ///
+    /// # Errors
+    /// [`CodeMemoryFull`] if there is no room; the jump then goes on leaving translated code.
+    pub(crate) fn connect(&mut self, link: Link, to: BlockId) -> Result<(), CodeMemoryFull> {
+        link::connect(&mut self.memory, &self.cache, &mut self.emitter, &mut self.exits, link, to)
+    }
+
+    /// Writes the planned block and adds it to the cache.
+    fn write(
+        &mut self,
+        page: PageName,
+        second: Option<PageName>,
+        apart: bool,
+        statistics: &mut Statistics,
+    ) -> BlockId {
+        let guard = second.map(|second| {
+            let word = EXECUTE + execute_slot(self.cache.page(second).address);
+            Guard { word, page: second }
+        });
+        let place = Place {
+            hot: self.memory.cursor(Area::Hot),
+            cold: self.memory.cursor(Area::Cold),
+            first_exit: self.exits.next(),
+            page,
+        };
+        while let Err(unencodable) = self.emitter.block(&self.plan, place, guard) {
+            // That instruction is stepped, and the block ends with it.
+            self.plan.instructions.truncate(unencodable.at + 1);
+            let last = &mut self.plan.instructions[unencodable.at];
+            assert_ne!(last.kind, Kind::Step, "a step is not encoded");
+            last.kind = Kind::Step;
+            (last.reads, last.writes, last.accesses) = (0, 0, [None; 2]);
+            self.plan.end = End::Left;
+        }
+        let full = "a block is asked for only with room for it";
+        self.memory.append(Area::Hot, &self.emitter.hot.bytes).expect(full);
+        self.memory.append(Area::Cold, &self.emitter.cold.bytes).expect(full);
+        self.exits.words.extend_from_slice(&self.emitter.exits.words);
+        for fault in &self.emitter.faults {
+            self.faults.push(*fault);
+        }
+        statistics.blocks += 1;
+        statistics.instructions += self.plan.instructions.len() as u64;
+        statistics.hot_bytes += self.emitter.hot.bytes.len() as u64;
+        statistics.cold_bytes += self.emitter.cold.bytes.len() as u64;
+        self.cache.add(Block {
+            rip: self.plan.start,
+            page,
+            second,
+            entry: self.emitter.entry,
+            end: self.emitter.hot.here(),
+            reads_flags: self.plan.live != 0,
+            apart,
+        })
+    }
+}
