@@ -4,7 +4,9 @@
 #![forbid(unsafe_code)]
 
 pub mod failure;
+mod kept_code;
 pub mod options;
+pub mod profile;
 pub mod program;
 pub mod run;
 pub mod size;

@@ -74,6 +74,12 @@ pub struct RunOptions {
     /// How guest code is executed: none changes what programs do, the others than `traces` are slower
     #[arg(long, value_name = "HOW", value_enum, default_value = "traces", hide = true)]
     pub execute: Execute,
+    /// Translate all code anew and keep none for later runs; so does BELLJAR_CACHE=off
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Tell, on standard error, what the translator did
+    #[arg(long, hide = true)]
+    pub profile: bool,
     /// Name of the machine
     #[arg(long, value_name = "NAME", default_value = "belljar")]
     pub hostname: OsString,

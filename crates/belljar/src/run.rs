@@ -1,7 +1,9 @@
 //! `belljar run`: options to a run, and its end to an exit status.
 
 use crate::failure::Failure;
+use crate::kept_code::KeptCode;
 use crate::options::{Execute, RunOptions};
+use crate::profile;
 use crate::program::{self, Program};
 use crate::size;
 use lab::hang;
@@ -42,7 +44,8 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     let readers = (strace(options)?, (statistics, OutOfMemory::new(terminal::Messages)));
     let account_to = options.stats.as_deref().map(writer).transpose()?;
     let signals = Signals::listen().map_err(|error| Failure::own(&format!("cannot listen to signals: {error}")))?;
-    let processor = processor(options)?;
+    let mut processor = processor(options)?;
+    let kept = if options.no_cache { None } else { KeptCode::find(&setup.program, &mut processor) };
     let begin = Instant::now();
     let mut system = boot::boot(&setup, processor, RoundRobin::new(options.seed), Host::new(signals), readers)
         .map_err(|error| boot_failure(error, &setup))?;
@@ -77,6 +80,12 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     if stop == Stop::TimeLimit {
         eprintln!("belljar: the time limit of {} passed", text::duration(setup.time_limit_ns.unwrap_or(0)));
     }
+    if let Some(kept) = kept {
+        kept.renew(&system.processor);
+    }
+    if options.profile {
+        eprintln!("belljar: {}", profile::render(&system.processor.statistics()));
+    }
     finish(system);
     Ok(status)
 }
@@ -86,8 +95,9 @@ fn finish<P: Processor>(system: System<P, RoundRobin, Host, Readers>) {
     std::mem::forget(system);
 }
 
-fn processor(options: &RunOptions) -> Result<impl Processor, Failure> {
+fn processor(options: &RunOptions) -> Result<X86Processor, Failure> {
     let plain = x86::Options { processors: options.cpus, ..x86::Options::default() };
+    let plain = x86::Options { measure: options.profile, ..plain };
     X86Processor::with_options(match options.execute {
         Execute::Traces => plain,
         Execute::Blocks => x86::Options { traces: false, ..plain },

@@ -8,6 +8,7 @@
 pub mod account;
 pub mod boot;
 pub mod choice;
+pub mod code_cache;
 pub mod journal;
 pub mod keyboard;
 pub mod observer;

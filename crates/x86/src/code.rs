@@ -46,11 +46,7 @@ impl Code {
             cache: Cache::default(),
             exits: Exits::default(),
             faults: Faults::default(),
-            reach: Reach {
-                instructions: options.block_instructions,
-                traces: options.traces,
-                groups: options.groups,
-            },
+            reach: Reach { instructions: options.block_instructions, traces: options.traces, groups: options.groups },
             emitter: Emitter::new(way_out),
             classifier: Classifier::new(),
             plan: Plan::new(),
@@ -60,6 +56,12 @@ impl Code {
     /// Whether there might be no room for another block.
     pub(crate) fn is_full(&self) -> bool {
         self.memory.available(Area::Hot).min(self.memory.available(Area::Cold)) < BLOCK_BYTES
+    }
+
+    /// The code of an area, without what is there before any block.
+    pub(crate) fn written(&self, area: Area) -> &[u8] {
+        let fixed = if area == Area::Hot { self.fixed_bytes } else { 0 };
+        self.memory.bytes(self.memory.area_start(area) + fixed as u64, self.memory.used(area) - fixed)
     }
 
     /// Forgets everything.
@@ -108,13 +110,7 @@ impl Code {
     }
 
     /// Writes the planned block and adds it to the cache.
-    fn write(
-        &mut self,
-        page: PageName,
-        second: Option<PageName>,
-        apart: bool,
-        statistics: &mut Statistics,
-    ) -> BlockId {
+    fn write(&mut self, page: PageName, second: Option<PageName>, apart: bool, statistics: &mut Statistics) -> BlockId {
         let guard = second.map(|second| {
             let word = EXECUTE + execute_slot(self.cache.page(second).address);
             Guard { word, page: second }

@@ -243,22 +243,12 @@ impl Faults {
         ]);
     }
 
-    /// Where the instruction added last is.
-    pub(crate) fn last_pc(&self) -> Option<u64> {
-        let at = self.words.len().checked_sub(FAULT_WORDS)?;
-        Some(u64::from(self.words[at]))
-    }
-
     /// The state of the guest before the host instruction at `pc`.
     pub(crate) fn find(&self, pc: u64) -> Option<Point> {
         let (faults, _) = self.words.as_chunks::<FAULT_WORDS>();
         let index = faults.binary_search_by_key(&pc, |fault| u64::from(fault[0])).ok()?;
         let [_, evicted, refund, low, high] = faults[index];
-        Some(Point {
-            rip: u64::from(low) | u64::from(high) << 32,
-            refund: refund as i32,
-            evicted: evicted as u16,
-        })
+        Some(Point { rip: u64::from(low) | u64::from(high) << 32, refund: refund as i32, evicted: evicted as u16 })
     }
 }
 
@@ -307,6 +297,6 @@ mod tests {
             (pc, point)
         });
         assert!(points.iter().all(|(pc, point)| faults.find(*pc) == Some(*point)));
-        assert_eq!((faults.find(11), faults.last_pc()), (None, Some(0x800_0000)));
+        assert_eq!(faults.find(11), None);
     }
 }

@@ -14,6 +14,7 @@ mod code;
 mod discover;
 mod emit;
 mod exits;
+pub mod image;
 mod link;
 #[allow(unsafe_code)]
 pub mod native;

@@ -16,6 +16,8 @@ pub struct Options {
     pub block_instructions: usize,
     /// Bytes of host memory reserved for translated code, a power of two from 1 MiB to 1 GiB.
     pub code_bytes: usize,
+    /// Takes the time of each translation, which itself takes some.
+    pub measure: bool,
     /// How many processors `cpuid` tells of.
     pub processors: u32,
 }
@@ -28,6 +30,7 @@ impl Default for Options {
             groups: true,
             block_instructions: MAX_INSTRUCTIONS,
             code_bytes: 128 << 20,
+            measure: false,
             processors: 1,
         }
     }
@@ -38,8 +41,12 @@ impl Default for Options {
 pub struct Statistics {
     /// Blocks translated.
     pub blocks: u64,
+    /// Blocks restored from what an earlier run saved.
+    pub restored: u64,
     /// Guest instructions translated.
     pub instructions: u64,
+    /// Nanoseconds that took, if [`Options::measure`] says so.
+    pub translation_ns: u64,
     /// Bytes of host code that run often.
     pub hot_bytes: u64,
     /// Bytes of host code that run seldom.

@@ -5,6 +5,7 @@ use crate::cache::{BlockId, NO_PAGE, PageName};
 use crate::code::Code;
 use crate::discover::{self, MAX_INSTRUCTION_BYTES};
 use crate::exits::{Exit as Leave, Miss, Point};
+use crate::image::{self, BadImage};
 use crate::native::{self, context};
 use crate::options::{Options, Statistics};
 use crate::plan::{Access as DataAccess, Segment};
@@ -14,6 +15,7 @@ use machine::mmu::{self, Access};
 use machine::tlb::{EXECUTE, EXECUTE_SLOTS, JUMP_SLOTS, JUMP_TAGS, JUMP_TARGETS, execute_slot};
 use machine::{Exit, FRAME_SIZE, FrameNumber, PageFault, Processor, Registers, Slice, Space, Tlb, Trap};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// RFLAGS.TF, .DF and .AC: with any of them set, instructions are executed one by one.
 const STEPPED_FLAGS: u64 = 1 << 8 | 1 << 10 | 1 << 18;
@@ -102,6 +104,33 @@ impl X86Processor {
     /// What the processor did so far.
     pub fn statistics(&self) -> Statistics {
         self.statistics
+    }
+
+    /// What a saved image depends on besides the program that saved it: options, and the host's processor.
+    pub fn identity(&self) -> String {
+        let Options { traces, groups, block_instructions, code_bytes, .. } = self.options;
+        format!("{traces} {groups} {block_instructions} {code_bytes} {}", native::processor_name())
+    }
+
+    /// All translated code, to be kept for later runs of the same build of this program on the same processor.
+    pub fn save(&self) -> Vec<u8> {
+        image::save(&self.code)
+    }
+
+    /// Takes over what was [saved](Self::save), before the first run. It must be certain that the bytes are that: they are
+    /// executed. What guests compute does not depend on it.
+    ///
+    /// # Errors
+    /// [`BadImage`], and there is no translated code.
+    pub fn restore(&mut self, saved: &[u8]) -> Result<(), BadImage> {
+        self.code.clear();
+        let result = image::restore(&mut self.code, saved);
+        if result.is_err() {
+            self.code.clear();
+        }
+        self.statistics.restored = self.code.cache.blocks().len() as u64;
+        self.epoch = new_epoch();
+        result
     }
 
     /// The guest addresses at which translated blocks begin, ascending.
@@ -356,7 +385,10 @@ impl X86Processor {
             return Ok(id);
         }
         let bytes = page_bytes(space, rip);
-        match self.code.translate(bytes, rip, page, apart, &mut self.statistics) {
+        let begin = self.options.measure.then(Instant::now);
+        let id = self.code.translate(bytes, rip, page, apart, &mut self.statistics);
+        self.statistics.translation_ns += begin.map_or(0, |begin| begin.elapsed().as_nanos() as u64);
+        match id {
             Some(id) => Ok(id),
             None => self.straddling(space, rip, page),
         }

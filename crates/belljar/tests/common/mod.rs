@@ -78,7 +78,8 @@ impl Drop for Scratch {
 /// The command under test with options, ready for `-- PROGRAM`.
 pub(crate) fn jar(options: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_belljar"));
-    command.arg("run").args(options).arg("--");
+    // Without what earlier runs left: each test is alone.
+    command.args(["run", "--no-cache"]).args(options).arg("--");
     command
 }
 

@@ -4,9 +4,9 @@
 //! One check serves all accesses of a group that it covers, while the register that it fills is not needed for
 //! something else.
 
+use super::Emitter;
 use super::assembler::{Assembler, Condition, Operand, RCX, based, sum, tags, word, word_at};
 use super::registers::{ANY, LOW};
-use super::Emitter;
 use crate::exits::{Exit, Miss};
 use crate::native::context;
 use crate::plan::{Access, Kind, Plan, Segment};

@@ -1,8 +1,8 @@
 //! String instructions. Translated code runs only with DF clear, so addresses go up.
 
+use super::Emitter;
 use super::assembler::{Condition, RCX, RDI, RSI, based, sum, tags, word, word_at};
 use super::registers::ANY;
-use super::Emitter;
 use crate::exits::Exit;
 use crate::native::context;
 use crate::plan::Plan;

@@ -283,6 +283,22 @@ pub fn prepare() -> std::io::Result<()> {
     Ok(())
 }
 
+/// The host's processor: vendor, model, stepping and features, as numbers.
+pub fn processor_name() -> String {
+    use std::arch::x86_64::__cpuid_count;
+    const LEAVES: [u32; 4] = [0, 1, 7, 0x8000_0001];
+    // The upper byte of leaf 1's ebx is the number of the processor that happens to run this.
+    const EBX_OF_LEAF_1: u32 = 0x00ff_ffff;
+    let words = LEAVES.map(|leaf| {
+        #[allow(unused_unsafe)]
+        // SAFETY: every x86-64 processor has the instruction; a leaf that it lacks gives zeroes or another leaf.
+        let answer = unsafe { __cpuid_count(leaf, 0) };
+        let ebx = if leaf == 1 { answer.ebx & EBX_OF_LEAF_1 } else { answer.ebx };
+        format!("{:x}.{:x}.{:x}.{:x}", answer.eax, ebx, answer.ecx, answer.edx)
+    });
+    words.join("-")
+}
+
 thread_local! {
     /// What this thread's gs base is, as far as it was set here. The host's own code does not use gs.
     static GS_BASE: Cell<u64> = const { Cell::new(0) };

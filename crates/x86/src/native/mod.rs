@@ -13,7 +13,7 @@ mod memory;
 pub mod oracle;
 mod x87;
 
-pub use entry::{enter, exit_address, leave_address, prepare, run};
+pub use entry::{enter, exit_address, leave_address, prepare, processor_name, run};
 pub use memory::{Area, CodeMemoryFull, ExecutableMemory};
 pub use x87::{load_x87, save_x87};
 
