@@ -24,7 +24,7 @@ pub const MIN_SLOTS: usize = 256;
 /// Slots of the table of executable pages.
 pub const EXECUTE_SLOTS: usize = 4096;
 /// Entries in the processor's cache of indirect jump targets.
-pub const JUMP_SLOTS: usize = 1024;
+pub const JUMP_SLOTS: usize = 4096;
 
 /// Words at the start of the block that belong to the processor: register file, budget, spill slots, ...
 pub const PROCESSOR_WORDS: usize = 5120;

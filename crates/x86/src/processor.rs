@@ -12,7 +12,7 @@ use crate::plan::{Access as DataAccess, Segment};
 use crate::step::{Stepper, is_retired};
 use iced_x86::{Decoder, DecoderOptions};
 use machine::mmu::{self, Access};
-use machine::tlb::{EXECUTE, EXECUTE_SLOTS, JUMP_SLOTS, JUMP_TAGS, JUMP_TARGETS, execute_slot};
+use machine::tlb::{EXECUTE, EXECUTE_SLOTS, JUMP_TAGS, JUMP_TARGETS, execute_slot};
 use machine::{Exit, FRAME_SIZE, FrameNumber, PageFault, Processor, Registers, Slice, Space, Tlb, Trap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -247,8 +247,7 @@ impl X86Processor {
                 Leave::Go(target) => {
                     // A guard did not hold, and the block that the jump cache has may be the one that said so: an
                     // instruction across pages whose second page lost its slot to another page.
-                    let slot = (target as usize) & (JUMP_SLOTS - 1);
-                    space.tlb.block_mut()[JUMP_TAGS + slot] = (slot as u64 ^ 1).wrapping_neg();
+                    context::forget_jump(space.tlb.block_mut(), target);
                     target
                 }
                 Leave::Indirect { point, moved } => {
@@ -361,7 +360,7 @@ impl X86Processor {
 
     /// The host code for a guest address, by the address space's jump cache.
     fn locate(&mut self, space: &mut Space<'_>, rip: u64) -> Result<u64, Unresolved> {
-        let slot = (rip as usize) & (JUMP_SLOTS - 1);
+        let slot = context::jump_slot(rip);
         let block = space.tlb.block();
         if block[JUMP_TAGS + slot] == rip.wrapping_neg() {
             return Ok(block[JUMP_TARGETS + slot] - self.code.memory.range().start);
@@ -472,17 +471,18 @@ impl X86Processor {
         if block[context::EPOCH] == self.epoch && block[context::CODE_GENERATION] == generation {
             return;
         }
-        if block[context::EPOCH] != self.epoch {
+        if block[context::EPOCH] == 0 {
+            // A new block is all zeroes, and stays untouched where it is not used.
             context::initialise(block);
-            // Names of pages are a processor's own.
-            block[EXECUTE..EXECUTE + EXECUTE_SLOTS].fill(0);
+        } else {
+            context::forget_jumps(block);
+            if block[context::EPOCH] != self.epoch {
+                // Names of pages are a processor's own.
+                block[EXECUTE..EXECUTE + EXECUTE_SLOTS].fill(0);
+            }
         }
         block[context::EPOCH] = self.epoch;
         block[context::CODE_GENERATION] = generation;
-        for slot in 0..JUMP_SLOTS {
-            // The negated address of a neighbour: no address with this slot matches.
-            block[JUMP_TAGS + slot] = (slot as u64 ^ 1).wrapping_neg();
-        }
     }
 }
 

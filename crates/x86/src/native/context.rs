@@ -5,7 +5,7 @@
 //! Guest r13, r14 and r15 live in their words all the time: the host's r13 is the address of the context plus a bias
 //! that puts its hot words within reach of one-byte displacements, r14 and r15 are scratch.
 
-use machine::tlb::{JUMP_SLOTS, PROCESSOR_WORDS};
+use machine::tlb::{JUMP_SLOTS, JUMP_TAGS, PROCESSOR_WORDS};
 
 /// The guest's sixteen general-purpose registers, by number.
 pub const GENERAL: usize = 0;
@@ -112,7 +112,29 @@ pub fn bounce_word(block: &[u64]) -> usize {
     BOUNCE + (8 - misalignment) % 8
 }
 
-/// Sets the constant words.
+/// The lowest bit of an address that is part of its slot in the jump cache. Functions begin at multiples of 16.
+const JUMP_SHIFT: u32 = 3;
+/// In the tag of slot 0: what matches no address of this slot. In the others it is 0, which only address 0 would match.
+const NO_JUMP: u64 = (1_u64 << JUMP_SHIFT).wrapping_neg();
+
+/// The slot of an address in the jump cache: what `pext` gives with the word [`JUMP_MASK`].
+pub fn jump_slot(rip: u64) -> usize {
+    (rip >> JUMP_SHIFT) as usize & (JUMP_SLOTS - 1)
+}
+
+/// Empties the jump cache.
+pub fn forget_jumps(block: &mut [u64]) {
+    block[JUMP_TAGS..JUMP_TAGS + JUMP_SLOTS].fill(0);
+    block[JUMP_TAGS] = NO_JUMP;
+}
+
+/// Takes one address out of the jump cache.
+pub fn forget_jump(block: &mut [u64], rip: u64) {
+    let slot = jump_slot(rip);
+    block[JUMP_TAGS + slot] = if slot == 0 { NO_JUMP } else { 0 };
+}
+
+/// Sets the constant words of a block that was all zeroes or had them set.
 pub fn initialise(block: &mut [u64]) {
     block[SIGN] = 1 << 63;
     block[PAGE_MASK] = !0xfff;
@@ -120,6 +142,7 @@ pub fn initialise(block: &mut [u64]) {
     for size in 0..4 {
         block[ALIGNED_MASKS + size] = !0xfff | ((1 << size) - 1);
     }
-    block[JUMP_MASK] = JUMP_SLOTS as u64 - 1;
+    block[JUMP_MASK] = (JUMP_SLOTS as u64 - 1) << JUMP_SHIFT;
+    block[JUMP_TAGS] = NO_JUMP;
     block[HOST_MXCSR] = u64::from(machine::registers::MXCSR_INITIAL);
 }
