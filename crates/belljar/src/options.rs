@@ -119,8 +119,10 @@ impl From<Replacement> for Algorithm {
 /// How guest code is executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Execute {
-    /// Translated, across jumps.
+    /// Translated, along the expected path across jumps, calls and returns.
     Traces,
+    /// Translated, across conditional jumps.
+    Straight,
     /// Translated up to the next jump.
     Blocks,
     /// Translated, each access to memory checked by itself.

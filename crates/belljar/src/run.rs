@@ -100,7 +100,8 @@ fn processor(options: &RunOptions) -> Result<X86Processor, Failure> {
     let plain = x86::Options { measure: options.profile, ..plain };
     X86Processor::with_options(match options.execute {
         Execute::Traces => plain,
-        Execute::Blocks => x86::Options { traces: false, ..plain },
+        Execute::Blocks => x86::Options { traces: false, follow: false, ..plain },
+        Execute::Straight => x86::Options { follow: false, ..plain },
         Execute::Apart => x86::Options { groups: false, ..plain },
         Execute::Steps => x86::Options { step_only: true, ..plain },
     })

@@ -15,6 +15,7 @@ fn main() {
         match option.as_str() {
             "--step" => options.step_only = true,
             "--no-traces" => options.traces = false,
+            "--no-follow" => options.follow = false,
             "--block" => options.block_instructions = arguments.next().unwrap().parse().unwrap(),
             "--slice" => slice = arguments.next().unwrap().parse().unwrap(),
             "--list" => listings.push(u64::from_str_radix(&arguments.next().unwrap(), 16).unwrap()),

@@ -14,6 +14,10 @@ use machine::tlb::{EXECUTE, execute_slot};
 /// Room for the largest block: code memory with less than this is full.
 const BLOCK_BYTES: usize = 64 << 10;
 
+/// Instructions at most in a block that checks each access by itself. Such blocks also finish slices, and what is left
+/// behind the last of them is executed one by one.
+const SHORT_INSTRUCTIONS: usize = 8;
+
 /// Host code, the tables that explain it, and what writes it.
 #[derive(Debug)]
 pub(crate) struct Code {
@@ -46,7 +50,12 @@ impl Code {
             cache: Cache::default(),
             exits: Exits::default(),
             faults: Faults::default(),
-            reach: Reach { instructions: options.block_instructions, traces: options.traces, groups: options.groups },
+            reach: Reach {
+                instructions: options.block_instructions,
+                traces: options.traces,
+                follow: options.follow,
+                groups: options.groups,
+            },
             emitter: Emitter::new(way_out),
             classifier: Classifier::new(),
             plan: Plan::new(),
@@ -81,7 +90,12 @@ impl Code {
         apart: bool,
         statistics: &mut Statistics,
     ) -> Option<BlockId> {
-        let reach = Reach { groups: self.reach.groups && !apart, ..self.reach };
+        let reach = if apart {
+            let instructions = self.reach.instructions.min(SHORT_INSTRUCTIONS);
+            Reach { groups: false, follow: false, instructions, ..self.reach }
+        } else {
+            self.reach
+        };
         match discover::block(&mut self.plan, &mut self.classifier, bytes, rip, reach) {
             Found::Block => Some(self.write(page, None, apart, statistics)),
             Found::Straddles => None,

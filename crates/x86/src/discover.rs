@@ -2,7 +2,7 @@
 //!
 //! A block lies in one page. An instruction that straddles two pages is a block of its own.
 
-use crate::plan::{ALL_FLAGS, Classifier, End, Kind, Plan, flags_killed, flags_read};
+use crate::plan::{ALL_FLAGS, Classifier, End, Kind, Plan, Planned, flags_killed, flags_read};
 use iced_x86::{Decoder, DecoderError, DecoderOptions, FlowControl, Instruction, Mnemonic};
 use machine::FRAME_SIZE;
 
@@ -15,6 +15,8 @@ const LOOK_AHEAD: usize = 12;
 const LOOP_BYTES: u64 = 512;
 /// Instructions in an unrolled loop at most.
 const UNROLLED_INSTRUCTIONS: usize = 40;
+/// Instructions in a block after which it follows no more direct jumps and calls.
+const FOLLOWING_INSTRUCTIONS: usize = 48;
 /// The longest instruction.
 pub(crate) const MAX_INSTRUCTION_BYTES: usize = 15;
 
@@ -25,6 +27,8 @@ pub(crate) struct Reach {
     pub(crate) instructions: usize,
     /// Whether it may go on behind jumps.
     pub(crate) traces: bool,
+    /// Whether it may go on at the targets of direct jumps and calls, and where these return.
+    pub(crate) follow: bool,
     /// Whether one check may serve several accesses.
     pub(crate) groups: bool,
 }
@@ -53,6 +57,8 @@ pub(crate) fn block(
     let page_address = start & !0xfff;
     let mut decoder = Decoder::with_ip(64, page, page_address, DecoderOptions::NONE);
     let mut rip = start;
+    // Where the calls that the plan follows return to.
+    let mut returns = Vec::new();
     plan.end = loop {
         if plan.instructions.len() >= reach.instructions || rip & !0xfff != page_address {
             break End::Continue(rip);
@@ -70,14 +76,30 @@ pub(crate) fn block(
         plan.instructions.push(planned);
         match planned.kind {
             Kind::Syscall | Kind::Step => break End::Left,
-            Kind::Return | Kind::JumpRegister | Kind::JumpMemory => break End::Left,
-            Kind::CallDirect | Kind::CallRegister | Kind::CallMemory | Kind::JumpDirect => break End::Left,
+            Kind::JumpRegister | Kind::JumpMemory | Kind::CallRegister | Kind::CallMemory => break End::Left,
+            Kind::JumpDirect | Kind::CallDirect => {
+                let target = instruction.near_branch_target();
+                let call = planned.kind == Kind::CallDirect;
+                if !reach.follow || !is_followed(plan, target, call) || target & !0xfff != page_address {
+                    break End::Left;
+                }
+                plan.expect(target);
+                if call {
+                    returns.push(instruction.next_ip());
+                }
+                rip = target;
+            }
+            Kind::Return => {
+                let Some(back) = returns.pop().filter(|back| back & !0xfff == page_address) else { break End::Left };
+                plan.expect(back);
+                rip = back;
+            }
             Kind::Conditional => {
                 let target = instruction.near_branch_target();
                 // A loop that is the whole block is unrolled: its iterations share checks and the charge.
                 let body = plan.instructions.len();
                 if target == start && reach.traces && unrolls(plan, body, reach.instructions) {
-                    plan.instructions[body - 1].expected = true;
+                    plan.expect(start);
                     rip = start;
                     continue;
                 }
@@ -99,8 +121,17 @@ pub(crate) fn block(
 
 /// Whether a loop whose iterations so far have `length` instructions has room for another.
 fn unrolls(plan: &Plan, length: usize, limit: usize) -> bool {
-    let iterations = plan.instructions.iter().filter(|planned| planned.expected).count() + 1;
+    let to_start = |planned: &&Planned| planned.kind == Kind::Conditional && planned.expected == Some(plan.start);
+    let iterations = plan.instructions.iter().filter(to_start).count() + 1;
     length + length / iterations <= limit.min(UNROLLED_INSTRUCTIONS)
+}
+
+/// Whether the plan goes on at the target of a direct jump or call: not if it has been there, for then it would be
+/// an unrolled loop that is not a block, of which each iteration might begin another.
+fn is_followed(plan: &Plan, target: u64, call: bool) -> bool {
+    let times = plan.instructions.iter().filter(|planned| planned.instruction.ip() == target).count();
+    // A function that calls itself is written out once more.
+    plan.instructions.len() < FOLLOWING_INSTRUCTIONS && times <= usize::from(call)
 }
 
 /// Fills `plan` with one instruction whose bytes (of two pages) are `bytes`.
@@ -155,13 +186,15 @@ fn liveness(plan: &mut Plan, decoder: &mut Decoder<'_>, page_address: u64) {
         match planned.kind {
             Kind::Conditional => {
                 let (target, next) = (planned.instruction.near_branch_target(), planned.instruction.next_ip());
-                let (expected, other) = if planned.expected { (target, next) } else { (next, target) };
+                let (expected, other) = if planned.expected.is_some() { (target, next) } else { (next, target) };
                 if last && plan.end == End::Left {
                     live = live_at(decoder, page_address, expected, 0);
                 }
                 live |= live_at(decoder, page_address, other, 0);
             }
-            Kind::JumpDirect | Kind::CallDirect => {
+            // If the return address is another than expected, nobody knows what is next.
+            Kind::Return => live = ALL_FLAGS,
+            Kind::JumpDirect | Kind::CallDirect if planned.expected.is_none() => {
                 live = live_at(decoder, page_address, planned.instruction.near_branch_target(), 0);
             }
             _ => {}

@@ -10,6 +10,8 @@ pub struct Options {
     pub step_only: bool,
     /// Lets blocks go on behind jumps.
     pub traces: bool,
+    /// Lets blocks go on at the targets of direct jumps and calls.
+    pub follow: bool,
     /// Lets one check serve several accesses.
     pub groups: bool,
     /// Instructions in a block at most, at least 1 and at most 64.
@@ -27,6 +29,7 @@ impl Default for Options {
         Options {
             step_only: false,
             traces: true,
+            follow: true,
             groups: true,
             block_instructions: MAX_INSTRUCTIONS,
             code_bytes: 128 << 20,

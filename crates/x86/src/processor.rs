@@ -47,11 +47,22 @@ enum Outcome {
     Trap(Trap),
     /// The next instruction is to be stepped.
     Step,
-    /// Fewer instructions are left than the next block has: step to the end of the slice.
+    /// Fewer instructions are left than the next block has.
     Finish,
     Syscall {
         next: u64,
     },
+}
+
+/// How a slice ends whose last instructions are fewer than the next block's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finish {
+    /// It does not end yet.
+    No,
+    /// By the short blocks that check each access by itself.
+    ShortBlocks,
+    /// Fewer are left than such a block has: one by one.
+    Steps,
 }
 
 /// Why an address has no translated code.
@@ -108,8 +119,8 @@ impl X86Processor {
 
     /// What a saved image depends on besides the program that saved it: options, and the host's processor.
     pub fn identity(&self) -> String {
-        let Options { traces, groups, block_instructions, code_bytes, .. } = self.options;
-        format!("{traces} {groups} {block_instructions} {code_bytes} {}", native::processor_name())
+        let Options { traces, follow, groups, block_instructions, code_bytes, .. } = self.options;
+        format!("{traces} {follow} {groups} {block_instructions} {code_bytes} {}", native::processor_name())
     }
 
     /// All translated code, to be kept for later runs of the same build of this program on the same processor.
@@ -502,12 +513,12 @@ impl Processor for X86Processor {
         registers.extended.mxcsr &= 0xffff;
         self.attach(space.tlb);
         space.tlb.revoke_writes_to_code(space.memory);
-        let (mut step, mut finish) = (false, self.options.step_only);
+        let (mut step, mut finish) = (false, if self.options.step_only { Finish::Steps } else { Finish::No });
         let trap = loop {
             if left == 0 {
                 break Trap::Budget;
             }
-            if step || finish || registers.rflags & STEPPED_FLAGS != 0 {
+            if step || finish == Finish::Steps || registers.rflags & STEPPED_FLAGS != 0 {
                 step = false;
                 self.statistics.steps += 1;
                 let time_stamp = slice.time_stamp.wrapping_add(limit - left);
@@ -521,7 +532,12 @@ impl Processor for X86Processor {
                 continue;
             }
             self.forget_written(&mut space);
-            let outcome = match self.locate(&mut space, registers.rip) {
+            let before = left;
+            let entry = match finish {
+                Finish::No => self.locate(&mut space, registers.rip),
+                _ => self.resolve(&mut space, registers.rip, true).map(|id| self.code.cache.block(id).entry),
+            };
+            let outcome = match entry {
                 Ok(host) => self.translated(&mut space, registers, &mut left, host),
                 Err(unresolved) => unresolved.into(),
             };
@@ -532,7 +548,8 @@ impl Processor for X86Processor {
                 Outcome::Trap(_) if left == 0 => {}
                 Outcome::Trap(trap) => break trap,
                 Outcome::Step => step = true,
-                Outcome::Finish => finish = true,
+                Outcome::Finish if finish == Finish::ShortBlocks && left == before => finish = Finish::Steps,
+                Outcome::Finish => finish = Finish::ShortBlocks,
                 Outcome::Syscall { .. } if left == 0 => {}
                 Outcome::Syscall { next } => {
                     left -= 1;

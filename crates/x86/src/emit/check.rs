@@ -369,7 +369,7 @@ fn cover(plan: &Plan, at: usize, which: usize) -> Cover {
             }
             cover = Cover { low, high, write: cover.write || access.write, count: cover.count + 1, ..cover };
         }
-        uncertain |= planned.kind == Kind::Conditional;
+        uncertain |= matches!(planned.kind, Kind::Conditional | Kind::Return);
     }
     cover
 }

@@ -6,15 +6,17 @@ use super::registers::ANY;
 use super::{Emitter, End, Kind};
 use crate::exits::{Exit, Link, Point};
 use crate::native::context;
-use crate::plan::{Plan, general};
+use crate::plan::{Plan, general, return_parameters};
 use machine::tlb::{JUMP_TAGS, JUMP_TARGETS};
 
 impl Emitter {
     pub(super) fn call_direct(&mut self, plan: &Plan, at: usize) {
         let instruction = plan.instructions[at].instruction;
         self.push_return_address(plan, at, 0);
-        self.reload_all(0);
-        self.link_hot(plan, instruction.near_branch_target());
+        if plan.instructions[at].expected.is_none() {
+            self.reload_all(0);
+            self.link_hot(plan, instruction.near_branch_target());
+        }
     }
 
     pub(super) fn call_register(&mut self, plan: &Plan, at: usize) {
@@ -48,13 +50,42 @@ impl Emitter {
     }
 
     pub(super) fn return_near(&mut self, plan: &Plan, at: usize) {
-        let instruction = plan.instructions[at].instruction;
         let operand = self.check(plan, at, 0);
         let target = self.scratch(plan, at, ANY);
         self.hot.load(target, operand);
-        let parameters = if instruction.op_count() == 0 { 0 } else { i32::from(instruction.immediate16()) };
-        self.hot.lea(RSP, based(RSP, 8 + parameters));
-        self.indirect(plan, at, target, 8 + parameters);
+        let moved = 8 + i32::from(return_parameters(&plan.instructions[at].instruction));
+        if let Some(expected) = plan.instructions[at].expected {
+            return self.return_to(plan, at, target, expected, moved);
+        }
+        self.hot.lea(RSP, based(RSP, moved));
+        self.indirect(plan, at, target, moved);
+    }
+
+    /// Goes on in the block if the return address in a register is the expected one, else leaves.
+    fn return_to(&mut self, plan: &Plan, at: usize, target: u8, expected: u64, moved: i32) {
+        self.claim_rcx();
+        let elsewhere = self.cold.here();
+        self.cold.store(word(context::RIP), target);
+        self.cold.lea(RSP, based(RSP, moved));
+        self.reload_all_cold();
+        let refund = self.refund(plan, at + 1);
+        self.refund_cold(refund);
+        let number = self.exit_number();
+        let rip = plan.instructions[at].instruction.ip();
+        let point = Point { rip, refund: self.refund(plan, at) - refund, evicted: 0 };
+        self.push_exit(Exit::Indirect { point, moved });
+        self.exit_cold(number);
+        // Flags are live: if the block is left here, nobody knows who reads them.
+        let distance = expected.wrapping_neg();
+        match i32::try_from(distance as i64) {
+            Ok(distance) => self.hot.lea(RCX, based(target, distance)),
+            Err(_) => {
+                self.hot.constant(RCX, distance);
+                self.hot.lea(RCX, sum(RCX, target, 0));
+            }
+        }
+        self.hot.jump_unless_rcx_zero(elsewhere);
+        self.hot.lea(RSP, based(RSP, moved));
     }
 
     pub(super) fn jump_register(&mut self, plan: &Plan, at: usize) {
@@ -70,13 +101,16 @@ impl Emitter {
     }
 
     pub(super) fn jump_direct(&mut self, plan: &Plan, at: usize) {
+        if plan.instructions[at].expected.is_some() {
+            return;
+        }
         self.reload_all(0);
         self.link_hot(plan, plan.instructions[at].instruction.near_branch_target());
     }
 
     pub(super) fn conditional(&mut self, plan: &Plan, at: usize) {
         let instruction = plan.instructions[at].instruction;
-        let expected = plan.instructions[at].expected;
+        let expected = plan.instructions[at].expected.is_some();
         // Taken is what is not expected.
         let condition = (instruction.condition_code() as u8 - 1) ^ u8::from(expected);
         let target = if expected { instruction.next_ip() } else { instruction.near_branch_target() };

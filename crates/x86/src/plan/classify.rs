@@ -32,7 +32,7 @@ impl Classifier {
             live: super::ALL_FLAGS,
             live_after: super::ALL_FLAGS,
             high_byte: false,
-            expected: false,
+            expected: None,
             x87: false,
             may_fault: false,
             accesses: [None; 2],
@@ -75,6 +75,7 @@ impl Classifier {
         }
         if instruction.is_call_near() {
             planned.accesses[0] = Some(Access::stack(-8, true));
+            (planned.reads, planned.writes) = (1 << 4, 1 << 4);
             return Some(Kind::CallDirect);
         }
         if instruction.is_string_instruction() {

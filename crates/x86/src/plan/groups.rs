@@ -79,6 +79,11 @@ fn execute(planned: &Planned, registers: &mut [Symbol; 16], next_value: &mut u32
                 registers[usize::from(number)] = unknown();
             }
         }
+        Kind::CallDirect => registers[RSP].offset = registers[RSP].offset.wrapping_sub(8),
+        Kind::Return => {
+            let parameters = super::return_parameters(&planned.instruction);
+            registers[RSP].offset = registers[RSP].offset.wrapping_add(8 + i64::from(parameters));
+        }
         Kind::Leave => {
             registers[RSP] = Symbol { offset: registers[RBP].offset.wrapping_add(8), ..registers[RBP] };
             registers[RBP] = unknown();

@@ -115,8 +115,8 @@ pub(crate) struct Planned {
     pub(crate) live_after: u8,
     /// It has an operand ah, bh, ch or dh, so it cannot have a REX prefix.
     pub(crate) high_byte: bool,
-    /// A conditional jump that is expected to be taken: the plan goes on at its target.
-    pub(crate) expected: bool,
+    /// Where a jump, call or return is expected to lead: the plan goes on there.
+    pub(crate) expected: Option<u64>,
     /// It uses x87 or MMX registers.
     pub(crate) x87: bool,
     /// The host may raise an exception that is the guest's.
@@ -131,6 +131,11 @@ impl Planned {
     pub(crate) fn access_count(&self) -> u32 {
         self.accesses.iter().flatten().count() as u32
     }
+}
+
+/// Bytes of parameters that a return takes off the stack.
+pub(crate) fn return_parameters(instruction: &Instruction) -> u16 {
+    if instruction.op_count() == 0 { 0 } else { instruction.immediate16() }
 }
 
 /// How a plan ends.
@@ -173,6 +178,11 @@ impl Plan {
     /// Finds out which accesses can share a check.
     pub(crate) fn group(&mut self) {
         self.groups = groups::assign(self);
+    }
+
+    /// Lets the plan go on where its last instruction leads.
+    pub(crate) fn expect(&mut self, target: u64) {
+        self.instructions.last_mut().expect("an instruction leads somewhere").expected = Some(target);
     }
 
     /// The bytes of one instruction.
