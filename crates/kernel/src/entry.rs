@@ -4,7 +4,8 @@
 //! ```text
 //! run loop: Trap::Syscall -> enter -> handler -> Flow::Done ----------------------------> finish -> rax
 //!                                        \-> Flow::Start -> advance -> Step::Done ------> finish
-//!                                                              \-> Step::Block: the thread sleeps
+//!                                        |                     \-> Step::Block: the thread sleeps
+//!                                        \-> Flow::Block: stepped already, the thread sleeps
 //! wake or signal: runnable again -> prepare -> advance ... -> signals -> user mode
 //! ```
 
@@ -19,8 +20,9 @@ use crate::signal::{self, Delivered};
 use crate::syscalls::operation::{Flow, Interrupted, Operation, Step, SysResult};
 use crate::syscalls::table as rows;
 use crate::table::Id;
+use crate::wait::Wait;
 use abi::{Errno, Error};
-use machine::Gpr;
+use machine::{Gpr, Registers};
 
 /// Work inside the kernel: on what, through which ports, on whose behalf.
 pub struct Call<'a> {
@@ -69,10 +71,9 @@ pub enum Ready {
 /// Serves the system call that the thread's registers ask for.
 pub fn enter(call: &mut Call) {
     call.kernel.sweep_loose_nodes();
-    let registers = &call.kernel.threads[call.thread].registers;
-    let number = registers.get(Gpr::Rax);
-    let arguments = [Gpr::Rdi, Gpr::Rsi, Gpr::Rdx, Gpr::R10, Gpr::R8, Gpr::R9].map(|register| registers.get(register));
     let thread = call.current();
+    let number = thread.registers.get(Gpr::Rax);
+    let arguments = arguments_in(&thread.registers);
     thread.call = Some(CallInProgress { number, arguments });
     thread.system_calls += 1;
     call.kernel.emit(Event::SyscallEntered { number, arguments });
@@ -81,11 +82,18 @@ pub fn enter(call: &mut Call) {
     tty::jobs::serve_closed_masters(call.kernel, call.chooser);
 }
 
+/// The six argument registers of a system call, syscall(2).
+#[inline(always)]
+fn arguments_in(registers: &Registers) -> [u64; 6] {
+    [Gpr::Rdi, Gpr::Rsi, Gpr::Rdx, Gpr::R10, Gpr::R8, Gpr::R9].map(|register| registers.get(register))
+}
+
 /// Ends a call with its handler's answer, or begins the operation that it asks for.
 fn conclude(call: &mut Call, result: SysResult) {
     match result {
         Ok(Flow::Done(value)) => finish(call, Ok(value)),
         Ok(Flow::Start(operation)) => advance(call, operation),
+        Ok(Flow::Block(operation, wait)) => block(call, operation, wait),
         Ok(Flow::Replaced) => {
             if let Some(in_progress) = call.current().call.take() {
                 call.kernel.emit(Event::SyscallLeft { number: in_progress.number, result: Ok(0) });
@@ -100,24 +108,7 @@ fn conclude(call: &mut Call, result: SysResult) {
 fn advance(call: &mut Call, mut operation: Operation) {
     assert!(call.current().operation.is_none(), "one operation at a time");
     match operation.step(call) {
-        Ok(Step::Block(wait)) => {
-            if wait.deadline.is_some_and(|deadline| deadline <= call.kernel.clock.now()) {
-                // The deadline has passed already: the next step will say so.
-                call.current().operation = Some(operation);
-                let thread = call.thread;
-                call.kernel.make_ready(thread);
-                return;
-            }
-            call.kernel.emit(Event::Blocked(wait.clone()));
-            for key in &wait.keys {
-                call.kernel.waits.enqueue(*key, call.thread);
-            }
-            let timer = wait.deadline.map(|deadline| call.kernel.clock.start(deadline, Alarm::Deadline(call.thread)));
-            let thread = call.current();
-            thread.deadline_timer = timer;
-            thread.state = ThreadState::Blocked(wait);
-            thread.operation = Some(operation);
-        }
+        Ok(Step::Block(wait)) => block(call, operation, wait),
         Ok(Step::Done(value)) => {
             operation.release(call);
             finish(call, Ok(value));
@@ -131,6 +122,26 @@ fn advance(call: &mut Call, mut operation: Operation) {
             finish(call, Err(error));
         }
     }
+}
+
+/// Puts the thread to sleep; `operation`, which asked for that, is stepped again when it wakes.
+fn block(call: &mut Call, operation: Operation, wait: Wait) {
+    if wait.deadline.is_some_and(|deadline| deadline <= call.kernel.clock.now()) {
+        // The deadline has passed already: the next step will say so.
+        call.current().operation = Some(operation);
+        let thread = call.thread;
+        call.kernel.make_ready(thread);
+        return;
+    }
+    call.kernel.emit(Event::Blocked(wait.clone()));
+    for key in &wait.keys {
+        call.kernel.waits.enqueue(*key, call.thread);
+    }
+    let timer = wait.deadline.map(|deadline| call.kernel.clock.start(deadline, Alarm::Deadline(call.thread)));
+    let thread = call.current();
+    thread.deadline_timer = timer;
+    thread.state = ThreadState::Blocked(wait);
+    thread.operation = Some(operation);
 }
 
 /// Puts a call's result into rax.

@@ -151,8 +151,7 @@ pub fn start<T: Blocking + Into<Operation>>(call: &mut Call, mut operation: T) -
             operation.release(call);
             Ok(flow)
         }
-        // Its next step says `Block` again, or sees what has changed meanwhile.
-        Ok(Step::Block(_)) => Ok(Flow::Start(operation.into())),
+        Ok(Step::Block(wait)) => Ok(Flow::Block(operation.into(), wait)),
         Err(error) => {
             operation.release(call);
             Err(error)

@@ -11,6 +11,8 @@ pub enum Flow {
     Done(u64),
     /// The operation has to be stepped until it is done.
     Start(Operation),
+    /// The operation has been stepped, and its thread sleeps until any of this happens.
+    Block(Operation, Wait),
     /// The handler has set all registers itself: execve(2), rt_sigreturn(2).
     Replaced,
     /// The thread is gone: exit(2).
