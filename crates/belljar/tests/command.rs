@@ -301,3 +301,17 @@ fn a_reader_that_goes_away_is_a_broken_pipe_for_the_program() {
     assert_eq!(told, "141\n");
     child.wait().unwrap();
 }
+
+#[test]
+fn the_host_s_null_device_is_the_guest_s() {
+    // grep(1) stops at the first match when it sees that nobody will read what it prints.
+    let scratch = Scratch::new("null");
+    let script = "exec 3>&1; for path in /dev/fd/0 /dev/fd/3 /dev/null; do stat -Lc '%F %t:%T %d:%i' $path >&2; done";
+    let mut command = jar(&[]);
+    command.args(["sh", "-c", script]);
+    let command = plain_environment(&mut command, scratch.path());
+    let output = command.stdin(Stdio::null()).stdout(Stdio::null()).output().unwrap();
+    let lines: Vec<String> = text(&output.stderr).lines().map(str::to_owned).collect();
+    assert!(lines.len() == 3 && lines[0].starts_with("character special file 1:3 "), "{lines:?}");
+    assert!(lines.iter().all(|line| *line == lines[0]), "{lines:?}");
+}

@@ -79,7 +79,9 @@ pub enum StreamKind {
         /// Opened with `O_APPEND`.
         append: bool,
     },
-    /// A pipe, socket or device: bytes in order.
+    /// The null device, null(4), of which the guest has one of its own.
+    Null,
+    /// A pipe, socket or another device: bytes in order.
     Pipe,
 }
 

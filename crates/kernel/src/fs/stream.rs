@@ -19,7 +19,8 @@ const MOST: u64 = 65536;
 
 /// What descriptor `stream` of the first program is; `None` if the host's is closed or a terminal.
 ///
-/// An input file that the run can see by its path is opened there, so that it can be sought, mapped and shown.
+/// An input file that the run can see by its path is opened there, so that it can be sought, mapped and shown. So is the
+/// null device, which programs recognise.
 pub fn open(call: &mut Call, stream: Stream) -> Option<Id<FileDescription>> {
     let kind = call.outside.stream(stream);
     let mut flags = O_LARGEFILE | if stream == Stream::Input { O_RDONLY } else { O_WRONLY };
@@ -28,6 +29,11 @@ pub fn open(call: &mut Call, stream: Stream) -> Option<Id<FileDescription>> {
         StreamKind::File { path: Some(path), offset, .. } if stream == Stream::Input => {
             if let Some(file) = open_same(call, &path, stream) {
                 call.kernel.files[file].offset = offset;
+                return Some(file);
+            }
+        }
+        StreamKind::Null => {
+            if let Ok(file) = open::open_file(call, super::Fd::WORKING_DIRECTORY, b"/dev/null", flags, 0) {
                 return Some(file);
             }
         }

@@ -51,6 +51,7 @@ impl Streams {
         let Ok(stat) = rustix::fs::fstat(file) else { return StreamKind::Closed };
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::CharacterDevice if rustix::termios::isatty(file) => StreamKind::Terminal,
+            FileType::CharacterDevice if stat.st_rdev == rustix::fs::makedev(1, 3) => StreamKind::Null,
             FileType::RegularFile => {
                 let link = format!("/proc/self/fd/{}", number(stream));
                 let path = files::read_link(link.as_bytes()).ok();
