@@ -32,7 +32,7 @@ impl Series {
 /// # Errors
 /// If it cannot be run or does not exit with 0; with the end of what it said.
 pub(crate) fn time(command: &mut Command) -> Result<f64, String> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let start = Instant::now();
     let child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
     let output = child.wait_with_output().map_err(|error| format!("{command:?}: {error}"))?;
