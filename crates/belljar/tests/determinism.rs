@@ -6,7 +6,8 @@ use common::{Scratch, finish, has, jar, plain_environment};
 
 /// Runs a script in the jar and gives the hash that the account shows, with the output.
 fn run(scratch: &Scratch, options: &[&str], variables: &[(String, String)], script: &str) -> (String, Vec<u8>) {
-    let account = scratch.path().join("account");
+    // Beside the working directory, not in it: that is an input of the run.
+    let account = scratch.path().with_extension("account");
     let stats = format!("--stats={}", account.display());
     let options: Vec<&str> = options.iter().copied().chain([stats.as_str()]).collect();
     let mut command = jar(&options);
@@ -55,6 +56,26 @@ fn another_seed_is_another_run() {
         ["0", "1", "2"].iter().map(|seed| run(&scratch, &["--seed", seed], &[], RACE).0).collect();
     assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2], "{hashes:?}");
     assert_eq!(run(&scratch, &["--seed", "2"], &[], RACE).0, hashes[2]);
+}
+
+/// Python converts the times of directories that it searches, which takes more instructions or fewer; `stat` shows them.
+#[test]
+fn when_host_files_were_last_read_and_which_pipes_belljar_got_changes_nothing() {
+    let scratch = Scratch::new("determinism-times");
+    let file = scratch.write("file", "text\n");
+    let script = r#"stat -c '%n %x %X' . file; ls -lu; cat file; ls > /dev/null
+        stat -L -c '%F %d %i %x %y %z %s' /dev/stdin /dev/stdout /dev/stderr"#;
+    let run_after = |seconds| {
+        let read = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        for path in [file.as_path(), scratch.path()] {
+            let opened = std::fs::File::open(path).expect("it is there");
+            opened.set_times(std::fs::FileTimes::new().set_accessed(read)).expect("times can be set");
+        }
+        run(&scratch, &[], &[], script)
+    };
+    let (first, second) = (run_after(1_000_000_000), run_after(1_700_000_000));
+    assert_eq!(String::from_utf8_lossy(&first.1), String::from_utf8_lossy(&second.1));
+    assert_eq!(first.0, second.0);
 }
 
 #[test]

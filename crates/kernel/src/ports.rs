@@ -35,8 +35,8 @@ pub struct HostMetadata {
     pub block_size: u64,
     /// In units of 512 bytes.
     pub blocks: u64,
-    /// Nanoseconds since 1970, may be negative.
-    pub accessed_ns: i64,
+    /// Nanoseconds since 1970, may be negative. The time of the last access is left out: looking at a file changes it, so
+    /// that a run would be an input of the next one.
     pub modified_ns: i64,
     pub changed_ns: i64,
 }

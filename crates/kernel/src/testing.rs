@@ -49,7 +49,6 @@ impl FakeHost {
             size: if is_directory { 4096 } else { contents.len() as u64 },
             block_size: 4096,
             blocks: contents.len().div_ceil(4096) as u64 * 8,
-            accessed_ns: 1_000_000_000,
             modified_ns: 2_000_000_000,
             changed_ns: 3_000_000_000,
         };

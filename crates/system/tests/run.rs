@@ -136,7 +136,6 @@ impl Outside for Island {
             size,
             block_size: 4096,
             blocks: 8,
-            accessed_ns: 0,
             modified_ns: 0,
             changed_ns: 0,
         })

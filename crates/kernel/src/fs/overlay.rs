@@ -33,7 +33,8 @@ pub(super) fn put_under(
     inode.uid = metadata.uid;
     inode.gid = metadata.gid;
     inode.links = metadata.links as u32;
-    inode.accessed_ns = metadata.accessed_ns;
+    // Not the host's: see `HostMetadata`.
+    inode.accessed_ns = metadata.modified_ns;
     inode.modified_ns = metadata.modified_ns;
     inode.changed_ns = metadata.changed_ns;
     inode.born_ns = None;
@@ -138,7 +139,8 @@ fn load(
     inode.gid = metadata.gid;
     inode.links = metadata.links as u32;
     inode.special_device = metadata.special_device;
-    inode.accessed_ns = metadata.accessed_ns;
+    // Not the host's: see `HostMetadata`.
+    inode.accessed_ns = metadata.modified_ns;
     inode.modified_ns = metadata.modified_ns;
     inode.changed_ns = metadata.changed_ns;
     inode.born_ns = None;
@@ -166,7 +168,7 @@ pub(super) fn child_path(directory: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 /// Where a host's device stands in the order in which they were met.
-fn device_index(kernel: &mut Kernel, device: u64) -> u64 {
+pub(super) fn device_index(kernel: &mut Kernel, device: u64) -> u64 {
     let devices = &mut kernel.vfs.host_devices;
     let index = devices.iter().position(|known| *known == device).unwrap_or_else(|| {
         devices.push(device);
@@ -177,7 +179,7 @@ fn device_index(kernel: &mut Kernel, device: u64) -> u64 {
 
 /// One `st_dev` shows files of all the host's devices, so that a rename between them can succeed; their inode numbers
 /// are kept apart as overlayfs does with `xino`.
-fn guest_number(index: u64, number: u64) -> u64 {
+pub(super) fn guest_number(index: u64, number: u64) -> u64 {
     number ^ index << HOST_NUMBER_BITS
 }
 

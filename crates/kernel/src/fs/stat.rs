@@ -6,15 +6,15 @@ use super::inode::{Inode, InodeKind};
 use super::mount::{FileSystem, Mount};
 use super::node::Node;
 use super::path::Place;
+use super::stream;
 use crate::entry::Call;
 use crate::kernel::Kernel;
-use crate::ports::HostMetadata;
 use crate::table::Id;
 use abi::Error;
 use abi::stat::{S_IFIFO, S_IFSOCK, Stat, Statfs, Time, make_device};
 
 /// `st_dev` of pipes.
-const PIPE_DEVICE: u64 = make_device(0, 13);
+pub(super) const PIPE_DEVICE: u64 = make_device(0, 13);
 /// `st_dev` of epoll sets, timers and other files that are nothing else.
 const ANONYMOUS_DEVICE: u64 = make_device(0, 14);
 /// The one inode that all of these share.
@@ -63,7 +63,7 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
         FileObject::Device(device) => {
             Ok(Stat { mode: abi::stat::S_IFCHR | 0o666, special_device: device.number(), ..nameless(call) })
         }
-        FileObject::Stream(stream) => Ok(of_host(&call.outside.stream_metadata(stream)?)),
+        FileObject::Stream(stream) => stream::stat(call, stream),
         FileObject::PipeReader(pipe) | FileObject::PipeWriter(pipe) => Ok(Stat {
             device: PIPE_DEVICE,
             inode: FIRST_PIPE_INODE + u64::from(pipe.index()),
@@ -89,7 +89,7 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
 }
 
 /// What pipes and the like have in common.
-fn nameless(call: &Call) -> Stat {
+pub(super) fn nameless(call: &Call) -> Stat {
     let subject = call.subject();
     let started = Time::from_ns(call.kernel.clock.real_start_ns as i64);
     Stat {
@@ -100,26 +100,6 @@ fn nameless(call: &Call) -> Stat {
         accessed: started,
         modified: started,
         changed: started,
-        ..Stat::default()
-    }
-}
-
-/// A host's stream as the host describes it.
-fn of_host(metadata: &HostMetadata) -> Stat {
-    Stat {
-        device: metadata.device,
-        inode: metadata.inode,
-        links: metadata.links,
-        mode: metadata.mode,
-        uid: metadata.uid,
-        gid: metadata.gid,
-        special_device: metadata.special_device,
-        size: metadata.size as i64,
-        block_size: metadata.block_size as i64,
-        blocks: metadata.blocks as i64,
-        accessed: Time::from_ns(metadata.accessed_ns),
-        modified: Time::from_ns(metadata.modified_ns),
-        changed: Time::from_ns(metadata.changed_ns),
         ..Stat::default()
     }
 }
@@ -201,7 +181,7 @@ pub fn name_of_file(kernel: &Kernel, file: Id<FileDescription>) -> Vec<u8> {
         }
         FileObject::Master(_) => b"/dev/ptmx".to_vec(),
         FileObject::Device(device) => format!("/dev/{}", device.name()).into_bytes(),
-        FileObject::Stream(stream) => format!("pipe:[{}]", stream as u64 + 1).into_bytes(),
+        FileObject::Stream(stream) => stream::name(stream),
         FileObject::PipeReader(pipe) | FileObject::PipeWriter(pipe) => {
             format!("pipe:[{}]", FIRST_PIPE_INODE + u64::from(pipe.index())).into_bytes()
         }

@@ -4,14 +4,17 @@
 
 use super::description::{FileDescription, FileObject, Transfer};
 use super::open;
+use super::overlay;
+use super::stat;
 use crate::entry::Call;
 use crate::event::Event;
-use crate::ports::{Input, Stream, StreamKind};
+use crate::ports::{HostMetadata, Input, Stream, StreamKind};
 use crate::signal;
 use crate::table::Id;
 use crate::user::UserBuffer;
 use crate::wait::WaitKey;
 use abi::fcntl::{O_APPEND, O_LARGEFILE, O_RDONLY, O_WRONLY};
+use abi::stat::Stat;
 use abi::{Errno, Error};
 
 /// Most bytes that one read or write of a stream moves.
@@ -51,6 +54,44 @@ fn open_same(call: &mut Call, path: &[u8], stream: Stream) -> Option<Id<FileDesc
         return None;
     }
     open::open_file(call, super::Fd::WORKING_DIRECTORY, path, O_RDONLY | O_LARGEFILE, 0).ok()
+}
+
+/// fstat(2) of a stream. Nothing in it differs between two runs with the same inputs: a pipe's number and times are the jar's
+/// own, and an output file's times are those of the start of the run.
+///
+/// # Errors
+/// The host's.
+pub fn stat(call: &mut Call, stream: Stream) -> Result<Stat, Error> {
+    let host = call.outside.stream_metadata(stream)?;
+    let nameless = stat::nameless(call);
+    let common = Stat { mode: host.mode, uid: host.uid, gid: host.gid, special_device: host.special_device, ..nameless };
+    if let StreamKind::File { path: Some(_), .. } = call.outside.stream(stream) {
+        // As a look at its path says, so that programs see that what they read and write is one file.
+        let index = overlay::device_index(call.kernel, host.device);
+        return Ok(Stat {
+            device: call.kernel.vfs.mounts[call.kernel.vfs.nodes[call.kernel.root_node()].mount].device,
+            inode: overlay::guest_number(index, host.inode),
+            links: host.links,
+            size: host.size as i64,
+            blocks: host.size.div_ceil(4096) as i64 * 8,
+            ..common
+        });
+    }
+    Ok(Stat { device: stat::PIPE_DEVICE, inode: number(call, &host), size: host.size as i64, ..common })
+}
+
+/// The number of a stream without a path: the same for all streams that are one file, as after `2>&1`.
+fn number(call: &mut Call, host: &HostMetadata) -> u64 {
+    let identity = (host.device, host.inode);
+    let mut same = [Stream::Input, Stream::Output, Stream::Error].into_iter().filter(|stream| {
+        call.outside.stream_metadata(*stream).is_ok_and(|other| (other.device, other.inode) == identity)
+    });
+    1 + same.next().map_or(0, |stream| stream as u64)
+}
+
+/// The name of a stream in `/proc/PID/fd`, by which its number is known.
+pub(super) fn name(stream: Stream) -> Vec<u8> {
+    format!("pipe:[{}]", stream as u64 + 1).into_bytes()
 }
 
 /// Reads from standard input.

@@ -31,9 +31,7 @@ impl Files {
     pub fn read(&mut self, path: &[u8], offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
         self.uses += 1;
         if !self.open.contains_key(path) {
-            // O_NONBLOCK: a FIFO in the file's place must not stop the run.
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-            let file = rustix::fs::open(path, flags, Mode::empty()).map_err(errno)?;
+            let file = open_untouched(path, OFlags::NOCTTY)?;
             match FileType::from_raw_mode(rustix::fs::fstat(&file).map_err(errno)?.st_mode) {
                 FileType::RegularFile => {}
                 FileType::Directory => return Err(Errno::EISDIR),
@@ -84,7 +82,6 @@ pub(super) fn from_stat(stat: Stat) -> HostMetadata {
         size: u64::try_from(stat.st_size).unwrap_or(0),
         block_size: u64::try_from(stat.st_blksize).unwrap_or(4096),
         blocks: u64::try_from(stat.st_blocks).unwrap_or(0),
-        accessed_ns: nanoseconds(stat.st_atime, stat.st_atime_nsec),
         modified_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
         changed_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
     }
@@ -95,8 +92,7 @@ pub(super) fn from_stat(stat: Stat) -> HostMetadata {
 /// # Errors
 /// The host's.
 pub fn read_directory(path: &[u8]) -> Result<Vec<HostEntry>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY | OFlags::NONBLOCK;
-    let directory = rustix::fs::open(path, flags, Mode::empty()).map_err(errno)?;
+    let directory = open_untouched(path, OFlags::DIRECTORY)?;
     let mut entries = Vec::new();
     for entry in Dir::new(directory).map_err(errno)? {
         let entry = entry.map_err(errno)?;
@@ -111,6 +107,17 @@ pub fn read_directory(path: &[u8]) -> Result<Vec<HostEntry>, Errno> {
     }
     entries.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(entries)
+}
+
+/// Opens a file for reading so that nobody can see it afterwards: the time of its last access stays, if the host permits
+/// (`O_NOATIME` is for owners, open(2)).
+fn open_untouched(path: &[u8], how: OFlags) -> Result<OwnedFd, Errno> {
+    // O_NONBLOCK: a FIFO in the file's place must not stop the run.
+    let flags = how | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    match rustix::fs::open(path, flags | OFlags::NOATIME, Mode::empty()) {
+        Err(rustix::io::Errno::PERM) => rustix::fs::open(path, flags, Mode::empty()).map_err(errno),
+        opened => opened.map_err(errno),
+    }
 }
 
 /// readlink(2).
