@@ -64,7 +64,8 @@ fn open_same(call: &mut Call, path: &[u8], stream: Stream) -> Option<Id<FileDesc
 pub fn stat(call: &mut Call, stream: Stream) -> Result<Stat, Error> {
     let host = call.outside.stream_metadata(stream)?;
     let nameless = stat::nameless(call);
-    let common = Stat { mode: host.mode, uid: host.uid, gid: host.gid, special_device: host.special_device, ..nameless };
+    let common =
+        Stat { mode: host.mode, uid: host.uid, gid: host.gid, special_device: host.special_device, ..nameless };
     if let StreamKind::File { path: Some(_), .. } = call.outside.stream(stream) {
         // As a look at its path says, so that programs see that what they read and write is one file.
         let index = overlay::device_index(call.kernel, host.device);
