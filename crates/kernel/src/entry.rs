@@ -215,7 +215,7 @@ pub fn settle(call: &mut Call, sa_restart: bool) {
         Interrupted::Partial(value) => finish(call, Ok(value)),
         Interrupted::RestartIfAllowed if sa_restart => repeat(call),
         Interrupted::RestartAlways => repeat(call),
-        Interrupted::RestartIfAllowed | Interrupted::Never => {
+        Interrupted::RestartIfAllowed | Interrupted::Never | Interrupted::NeverNorWhenStopped => {
             finish(call, Err(Errno::EINTR.because("a signal handler ran while the call was blocked")));
         }
     }

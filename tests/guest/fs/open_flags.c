@@ -26,6 +26,21 @@ int main(void)
     SHOW(open("", O_RDONLY));
     SHOW(open(".", O_WRONLY));
     SHOW(open(".", O_RDWR | O_CREAT, 0600));
+    /* Slashes behind the name of a file to be made, whether it is there or not. */
+    NEED(mkdir("directory", 0700));
+    NEED(symlink("new/", "slash"));
+    SHOW(open("missing/", O_RDWR | O_CREAT, 0600));
+    SHOW(open("new/", O_RDWR | O_CREAT, 0600));
+    SHOW(open("new/", O_RDWR | O_CREAT | O_EXCL, 0600));
+    SHOW(open("directory/", O_RDONLY | O_CREAT, 0600));
+    SHOW(open("directory/.", O_RDONLY | O_CREAT, 0600));
+    SHOW(open("slash", O_RDONLY | O_CREAT, 0600));
+    SHOW(open("slash", O_RDONLY | O_CREAT | O_NOFOLLOW, 0600));
+    SHOW(open("new/x/", O_RDONLY | O_CREAT, 0600));
+    SHOW(open("missing/x/", O_RDONLY | O_CREAT, 0600));
+    SHOW(open("new/", O_RDONLY));
+    NEED(unlink("slash"));
+    NEED(rmdir("directory"));
     TRY(open(".", O_RDONLY | O_DIRECTORY));
     SHOW(open("new", O_RDONLY | O_DIRECTORY));
     NEED(symlink("new", "link"));

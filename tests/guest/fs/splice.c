@@ -83,6 +83,15 @@ int main(void)
     from = 0;
     to = 3;
     SHOW(copy_file_range(out, &from, out, &to, 5, 0));
+    /* Cut to the end of the file before the ranges are compared. */
+    NEED(ftruncate(out, 10));
+    from = 8;
+    to = 10;
+    SHOW(copy_file_range(out, &from, out, &to, 5, 0));
+    from = 20;
+    to = 0;
+    SHOW(copy_file_range(out, &from, out, &to, 50, 0));
+    show_file("out");
     SHOW(copy_file_range(in, NULL, append, NULL, 1, 0));
     SHOW(copy_file_range(in, NULL, a[1], NULL, 1, 0));
     SHOW(copy_file_range(in, NULL, out, NULL, 1, 1));

@@ -77,14 +77,16 @@ pub(super) fn locate(
         return make_nameless(call, base, path, flags, mode, resolve).map(made);
     }
     let creates = flags & O_CREAT != 0 && flags & O_PATH == 0;
-    let follow = if flags & O_NOFOLLOW != 0 || creates && flags & O_EXCL != 0 { Follow::No } else { Follow::Yes };
+    let follow = match (creates, flags & O_NOFOLLOW != 0 || creates && flags & O_EXCL != 0) {
+        (false, false) => Follow::Yes,
+        (false, true) => Follow::No,
+        (true, false) => Follow::ToMake,
+        (true, true) => Follow::NoToMake,
+    };
     let found = path::walk(call, base, path, follow, resolve)?;
     let Some(node) = found.node else {
         if !creates {
             return Err(Errno::ENOENT.because("no file has this name"));
-        }
-        if found.has_trailing_slash {
-            return Err(Errno::EISDIR.because("slashes follow the name of a file to be made"));
         }
         if call.kernel.is_queues_directory(found.directory) {
             return names::create(call, found.directory, &found.name, mode, None).map(made);

@@ -28,6 +28,11 @@ pub enum Follow {
     No,
     /// It is the answer itself: calls that make, remove or rename names. Slashes behind it are the caller's business.
     Never,
+    /// It is followed, and slashes behind it are an error, whatever it is: open(2) with `O_CREAT`, which makes no
+    /// directories. Linux `lookup_fast_for_open`.
+    ToMake,
+    /// It is the answer itself, and slashes are an error: with `O_EXCL` or `O_NOFOLLOW` as well.
+    NoToMake,
 }
 
 /// What the last part of a path is.
@@ -171,6 +176,10 @@ impl Walk {
                 return Err(Errno::ENOTDIR.because("a part of the path is no directory"));
             }
             call.subject().check(here, EXECUTE)?;
+            let makes = matches!(follow, Follow::ToMake | Follow::NoToMake);
+            if makes && has_trailing_slash && name != b"." && name != b".." {
+                return Err(Errno::EISDIR.because("slashes follow the name of a file to be made"));
+            }
             if name.len() > NAME_MAX {
                 return Err(Errno::ENAMETOOLONG.because("a name has more than 255 bytes"));
             }
@@ -192,7 +201,11 @@ impl Walk {
                 }
                 return self.found(name, Last::Name, None, has_trailing_slash);
             };
-            let follows = !is_last || follow == Follow::Yes || has_trailing_slash && follow == Follow::No;
+            let follows = match follow {
+                Follow::Yes | Follow::ToMake => true,
+                Follow::No => !is_last || has_trailing_slash,
+                Follow::Never | Follow::NoToMake => !is_last,
+            };
             if follows && call.kernel.inode(node).is_symlink() {
                 jumped = self.enter_link(call, node)?;
                 continue;

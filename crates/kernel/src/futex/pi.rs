@@ -1,11 +1,12 @@
 //! Futexes with an owner that the kernel knows: FUTEX_LOCK_PI, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI.
 //!
-//! The lock goes to who waits longest. Priorities are not lent: threads share the processor in turns, so an owner always
-//! comes to run.
+//! The lock goes to the waiter of the highest real-time priority, among equals to who waits longest. Priorities are not lent:
+//! threads share the processor in turns, so an owner always comes to run.
 
 use super::key::{Key, Sharing};
 use crate::clock::Instant;
 use crate::entry::Call;
+use crate::kernel::Kernel;
 use crate::process::Thread;
 use crate::syscalls::operation::{Blocking, Flow, Interrupted, Operation, Step, SysResult};
 use crate::table::Id;
@@ -36,13 +37,10 @@ impl LockPi {
     }
 }
 
-impl Blocking for LockPi {
-    fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
-        if self.is_owner {
-            return Ok(Step::Done(0));
-        }
+impl LockPi {
+    /// Takes the lock if it is free; otherwise the word as it is, whose owner lives and is another thread.
+    fn take(&self, call: &mut Call, key: Key) -> Result<Option<u32>, Error> {
         let word = UserPtr::<u32>::new(self.address);
-        let key = Key::of(call, self.address, self.sharing)?;
         let tid = call.current().tid as u32;
         let value = call.read(word)?;
         let owner = value & FUTEX_TID_MASK;
@@ -50,7 +48,7 @@ impl Blocking for LockPi {
             let keep =
                 value & FUTEX_OWNER_DIED | if call.kernel.waits.any(WaitKey::Futex(key)) { FUTEX_WAITERS } else { 0 };
             call.write(word, &(tid | keep))?;
-            return Ok(Step::Done(0));
+            return Ok(None);
         }
         if owner == tid {
             return Err(Errno::EDEADLK.because("the caller has the lock already"));
@@ -58,10 +56,25 @@ impl Blocking for LockPi {
         if !call.kernel.pids.threads.contains_key(&(owner as i32)) {
             return Err(Errno::ESRCH.because("the futex's owner does not exist"));
         }
+        Ok(Some(value))
+    }
+}
+
+impl Blocking for LockPi {
+    fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
+        if self.is_owner {
+            return Ok(Step::Done(0));
+        }
+        let key = Key::of(call, self.address, self.sharing)?;
+        let Some(value) = self.take(call, key)? else { return Ok(Step::Done(0)) };
+        let owner = value & FUTEX_TID_MASK;
+        if waits_for(call.kernel, owner, call.kernel.threads[call.thread].tid as u32) {
+            return Err(Errno::EDEADLK.because("the lock's owner waits for a lock of the caller's"));
+        }
         if self.deadline.is_some_and(|deadline| deadline <= call.kernel.clock.now()) {
             return Err(Errno::ETIMEDOUT.because("the lock was not free in time"));
         }
-        call.write(word, &(value | FUTEX_WAITERS))?;
+        call.write(UserPtr::new(self.address), &(value | FUTEX_WAITERS))?;
         self.owner = owner;
         self.key = Some(key);
         if !std::mem::replace(&mut self.is_counted, true) {
@@ -82,18 +95,31 @@ impl Blocking for LockPi {
     }
 }
 
+/// Whether thread `waiter` waits for a lock of thread `owner`, or for one whose owner does, and so on.
+fn waits_for(kernel: &Kernel, waiter: u32, owner: u32) -> bool {
+    let mut waiter = waiter;
+    // The chain is no ring, for none was let in; the bound is against a guest that writes such words itself.
+    for _ in 0..kernel.threads.len() {
+        let Some(thread) = kernel.pids.threads.get(&(waiter as i32)) else { return false };
+        let Some(Operation::LockPi(lock)) = &kernel.threads[*thread].operation else { return false };
+        if lock.is_owner {
+            return false;
+        }
+        if lock.owner == owner {
+            return true;
+        }
+        waiter = lock.owner;
+    }
+    false
+}
+
 /// FUTEX_TRYLOCK_PI.
 pub(super) fn try_lock(call: &mut Call, address: u64, sharing: Sharing) -> SysResult {
-    let mut attempt = LockPi::new(address, sharing, None);
-    let word = UserPtr::<u32>::new(address);
-    let before = call.read(word)?;
-    match attempt.step(call)? {
-        Step::Done(value) => Ok(Flow::Done(value)),
-        Step::Then(_) | Step::Block(_) => {
-            attempt.release(call);
-            call.write(word, &before)?;
-            Err(Errno::EAGAIN.because("the lock is held"))
-        }
+    let attempt = LockPi::new(address, sharing, None);
+    let key = Key::of(call, address, sharing)?;
+    match attempt.take(call, key)? {
+        None => Flow::OK,
+        Some(_) => Err(Errno::EAGAIN.because("the lock is held")),
     }
 }
 
@@ -108,18 +134,22 @@ pub(super) fn unlock(call: &mut Call, address: u64, sharing: Sharing) -> SysResu
     Flow::OK
 }
 
-/// Gives the lock to who waits longest, or frees it.
+/// Gives the lock to the next in line, or frees it.
 fn pass_on(call: &mut Call, address: u64, key: Key, mark: u32) -> Result<(), Error> {
     let waiting: Vec<Id<Thread>> = call.kernel.waits.on(WaitKey::Futex(key));
-    let mut waiters = waiting
+    let mut others: Vec<Id<Thread>> = waiting
         .into_iter()
-        .filter(|thread| matches!(call.kernel.threads[*thread].operation, Some(Operation::LockPi(_))));
-    let next = waiters.next();
-    let others: Vec<Id<Thread>> = waiters.collect();
-    let Some(next) = next else { return call.write(UserPtr::new(address), &mark) };
+        .filter(|thread| matches!(call.kernel.threads[*thread].operation, Some(Operation::LockPi(_))))
+        .collect();
+    let priority = |thread: Id<Thread>| call.kernel.threads[thread].policy.priority;
+    let Some(highest) = others.iter().map(|thread| priority(*thread)).max() else {
+        return call.write(UserPtr::new(address), &mark);
+    };
+    let first = others.iter().position(|thread| priority(*thread) == highest).expect("somebody has it");
+    let next = others.remove(first);
     let tid = call.kernel.threads[next].tid as u32;
-    let rest = if others.is_empty() { 0 } else { FUTEX_WAITERS };
-    call.write(UserPtr::new(address), &(tid | rest | mark))?;
+    // Linux `wake_futex_pi` sets the bit even if nobody else waits: the new owner unlocks through the kernel.
+    call.write(UserPtr::new(address), &(tid | FUTEX_WAITERS | mark))?;
     for other in others {
         if let Some(Operation::LockPi(lock)) = &mut call.kernel.threads[other].operation {
             lock.owner = tid;

@@ -303,6 +303,7 @@ fn make_process(call: &mut Call, plan: &Plan, pid: i32, space: Id<AddressSpace>)
     };
     let (group, session) = (child.group, child.session);
     let process = kernel.processes.insert(child);
+    super::limits::watch_cpu_time(kernel, process);
     kernel.pids.processes.insert(pid, process);
     kernel.pids.join(process, group, session);
     kernel.processes[parent].children.push(process);

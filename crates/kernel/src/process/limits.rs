@@ -2,13 +2,20 @@
 
 use super::{Process, Thread, permission};
 use crate::entry::Call;
+use crate::kernel::Kernel;
+use crate::ports::Chooser;
+use crate::signal::{self, Target};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
+use crate::time::SECOND_NS;
+use crate::time::clocks::{self, ClockId};
+use crate::time::cpu::CpuAlarm;
 use crate::user::UserPtr;
 use abi::resource::{
-    CAP_SYS_RESOURCE, RLIM_INFINITY, RLIM_NLIMITS, RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE,
+    CAP_SYS_RESOURCE, RLIM_INFINITY, RLIM_NLIMITS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE,
     RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RTPRIO, RLIMIT_SIGPENDING, RLIMIT_STACK, Rlimit,
 };
+use abi::signal::{SIGKILL, SIGXCPU, SigInfo};
 use abi::{Errno, Error};
 
 /// The limits of one process.
@@ -116,7 +123,35 @@ fn change(call: &mut Call, process: Id<Process>, resource: usize, new: Rlimit) -
         return Err(Errno::EPERM.because("raising a hard limit needs CAP_SYS_RESOURCE"));
     }
     call.kernel.processes[process].limits.set(resource, new);
+    if resource == RLIMIT_CPU {
+        watch_cpu_time(call.kernel, process);
+    }
     Ok(())
+}
+
+/// Sets the timer that `RLIMIT_CPU` needs, after a change of the limit or for a new process.
+pub(crate) fn watch_cpu_time(kernel: &mut Kernel, process: Id<Process>) {
+    let clock = ClockId::Process(process);
+    match kernel.processes[process].limits.soft(RLIMIT_CPU) {
+        RLIM_INFINITY => _ = kernel.cpu_timers.stop(clock, CpuAlarm::Limit),
+        seconds => kernel.cpu_timers.start(clock, seconds.saturating_mul(SECOND_NS), CpuAlarm::Limit),
+    }
+}
+
+/// A process has used what `RLIMIT_CPU` grants: SIGXCPU every second, at the hard limit SIGKILL. Linux
+/// `check_process_timers`.
+pub(crate) fn cpu_time_passed(kernel: &mut Kernel, chooser: &mut dyn Chooser, clock: ClockId) {
+    let ClockId::Process(process) = clock else { return };
+    let used = clocks::read(kernel, clock);
+    let Some(limits) = kernel.processes.get_mut(process).map(|process| &mut process.limits) else { return };
+    let limit = limits.get(RLIMIT_CPU);
+    let is_over = |seconds: u64| seconds != RLIM_INFINITY && used >= seconds.saturating_mul(SECOND_NS);
+    let signal = if is_over(limit.maximum) { SIGKILL } else { SIGXCPU };
+    if signal == SIGXCPU {
+        limits.set(RLIMIT_CPU, Rlimit { current: limit.current + 1, ..limit });
+        watch_cpu_time(kernel, process);
+    }
+    signal::send(kernel, chooser, Target::Process(process), SigInfo::kernel(signal));
 }
 
 /// /proc/sys/fs/nr_open.

@@ -4,10 +4,11 @@ use super::set::{IGNORED_BY_DEFAULT, STOPPING, SignalSet};
 use super::{frame, send};
 use crate::entry::{self, Call};
 use crate::event::Event;
-use crate::process::{Process, Report, exit, groups, report};
+use crate::process::{Process, Report, Thread, exit, groups, report};
 use crate::sched::rseq;
-use crate::syscalls::operation::Operation;
+use crate::syscalls::operation::{Interrupted, Operation};
 use crate::table::Id;
+use abi::Errno;
 use abi::signal::{SA_NODEFER, SA_RESETHAND, SA_RESTART, SIG_DFL, SIG_IGN, SIGSEGV, SIGSTOP, SigAction, SigInfo};
 
 /// What delivery did.
@@ -103,8 +104,23 @@ fn stop(call: &mut Call, process: Id<Process>, signal: i32) {
     for index in 0..call.kernel.processes[process].threads.len() {
         let thread = call.kernel.processes[process].threads[index];
         call.kernel.scheduler.forget(thread);
+        end_sleep(call, thread);
     }
     report::tell(call.kernel, call.chooser, process, Report::Stopped(signal));
+}
+
+/// Ends a call that does not outlast a stop.
+fn end_sleep(call: &mut Call, thread: Id<Thread>) {
+    let operation = call.kernel.threads[thread].operation.as_ref();
+    let Some(operation) = operation.filter(|operation| !is_uninterruptible(operation)) else { return };
+    let result = match operation.interrupted() {
+        Interrupted::Partial(done) => Ok(done),
+        Interrupted::NeverNorWhenStopped => {
+            Err(Errno::EINTR.because("the process was stopped while the call was blocked"))
+        }
+        Interrupted::RestartIfAllowed | Interrupted::RestartAlways | Interrupted::Never => return,
+    };
+    entry::complete(call, thread, result);
 }
 
 fn run_handler(call: &mut Call, info: SigInfo, action: SigAction) -> Delivered {

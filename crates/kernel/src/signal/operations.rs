@@ -51,7 +51,7 @@ impl Blocking for SignalTimedWait {
         Ok(Step::Block(Wait::on(WaitKey::Signal(call.thread)).with_deadline(self.deadline)))
     }
     fn interrupted(&self) -> Interrupted {
-        Interrupted::Never
+        Interrupted::NeverNorWhenStopped
     }
     fn release(&mut self, call: &mut Call) {
         call.current().signals.awaited = SignalSet::EMPTY;

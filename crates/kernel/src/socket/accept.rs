@@ -48,7 +48,7 @@ impl Blocking for Accept {
     }
 
     fn interrupted(&self) -> Interrupted {
-        if self.deadline.is_some() { Interrupted::Never } else { Interrupted::RestartIfAllowed }
+        if self.deadline.is_some() { Interrupted::NeverNorWhenStopped } else { Interrupted::RestartIfAllowed }
     }
 
     fn release(&mut self, call: &mut Call) {
@@ -84,7 +84,7 @@ impl Blocking for Connect {
     }
 
     fn interrupted(&self) -> Interrupted {
-        if self.deadline.is_some() { Interrupted::Never } else { Interrupted::RestartIfAllowed }
+        if self.deadline.is_some() { Interrupted::NeverNorWhenStopped } else { Interrupted::RestartIfAllowed }
     }
 
     fn release(&mut self, call: &mut Call) {

@@ -75,7 +75,7 @@ impl Blocking for Send {
             Interrupted::Partial(self.done)
         } else if self.deadline.is_some() {
             // "If a timeout has been set on the socket", signal(7): never restarted.
-            Interrupted::Never
+            Interrupted::NeverNorWhenStopped
         } else {
             Interrupted::RestartIfAllowed
         }
@@ -301,7 +301,7 @@ impl Blocking for Receive {
         if self.done > 0 {
             Interrupted::Partial(self.done)
         } else if self.deadline.is_some() {
-            Interrupted::Never
+            Interrupted::NeverNorWhenStopped
         } else {
             Interrupted::RestartIfAllowed
         }

@@ -38,10 +38,11 @@ pub enum Step {
     Block(Wait),
 }
 
-/// How a call cut short by a signal handler ends, signal(7) "Interruption of system calls and library functions".
+/// How a call cut short by a signal handler ends, signal(7) "Interruption of system calls and library functions"; and what
+/// becomes of it when the process is stopped, "Interruption of system calls and library functions by stop signals".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupted {
-    /// It reports what it has done.
+    /// It reports what it has done, also when it is stopped.
     Partial(u64),
     /// It is repeated if the handler was established with SA_RESTART, else `EINTR`.
     RestartIfAllowed,
@@ -49,6 +50,8 @@ pub enum Interrupted {
     RestartAlways,
     /// `EINTR` whatever the handler's flags.
     Never,
+    /// The same, also when it is stopped: Linux returns a plain `EINTR`.
+    NeverNorWhenStopped,
 }
 
 /// A blocked system call. `step` keeps these promises: it rechecks its condition (a wake is a hint); whatever it has done
@@ -97,6 +100,13 @@ macro_rules! operations {
             pub(crate) fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
                 match self {
                     $(Operation::$name(operation) => operation.step(call),)*
+                }
+            }
+
+            /// See [`Blocking::interrupted`].
+            pub(crate) fn interrupted(&self) -> Interrupted {
+                match self {
+                    $(Operation::$name(operation) => operation.interrupted(),)*
                 }
             }
 

@@ -1,4 +1,4 @@
-//! Timers on processor time: `ITIMER_VIRTUAL`, `ITIMER_PROF`, POSIX timers on CPU clocks, sleeps until one.
+//! Timers on processor time: `ITIMER_VIRTUAL`, `ITIMER_PROF`, POSIX timers on CPU clocks, sleeps until one, `RLIMIT_CPU`.
 //!
 //! Processor time is the count of retired instructions, which the run loop adds up at the end of each slice; it asks
 //! [`limit`] how long a slice may be so that none runs past an expiry, and calls [`check`] afterwards.
@@ -19,6 +19,8 @@ pub enum CpuAlarm {
     Profiling,
     /// A POSIX timer of a process.
     PosixTimer(Id<Process>, i32),
+    /// `RLIMIT_CPU` of the process whose clock it is on.
+    Limit,
     /// Wakes the threads that sleep until the clock's processor time has passed.
     Sleep(Id<Thread>),
 }
@@ -98,6 +100,7 @@ pub fn check(kernel: &mut Kernel, chooser: &mut dyn Chooser) {
         let Pending { clock, at_ns, alarm } = kernel.cpu_timers.pending.remove(at);
         match alarm {
             CpuAlarm::Virtual | CpuAlarm::Profiling => super::itimer::cpu_expired(kernel, chooser, clock, at_ns, alarm),
+            CpuAlarm::Limit => crate::process::limits::cpu_time_passed(kernel, chooser, clock),
             CpuAlarm::PosixTimer(process, id) => super::posix_timer::expired(kernel, chooser, process, id),
             CpuAlarm::Sleep(thread) => kernel.wake(WaitKey::CpuTime(thread)),
         }

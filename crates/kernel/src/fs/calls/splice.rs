@@ -193,8 +193,12 @@ pub(crate) fn copy_file_range(
     let target = output.offset.unwrap_or(files[output.file].offset);
     let overflow = Errno::EOVERFLOW.because("the range reaches beyond the largest offset");
     let end_of = |offset: u64| offset.checked_add(length).filter(|end| *end <= i64::MAX as u64);
-    let (source_end, target_end) = (end_of(start).ok_or(overflow)?, end_of(target).ok_or(overflow)?);
-    if from == to && start < target_end && target < source_end {
+    if end_of(start).is_none() || end_of(target).is_none() {
+        return Err(overflow);
+    }
+    // `generic_copy_file_checks` in Linux's mm/filemap.c: the source's end comes first, then the overlap.
+    let length = length.min(call.kernel.vfs.inodes[from].size().saturating_sub(start));
+    if from == to && start < target + length && target < start + length {
         return Err(Errno::EINVAL.because("the two ranges overlap"));
     }
     let done = splice::copy_range(call, &mut input, &mut output, length.min(MAX_RW_COUNT))?;

@@ -143,7 +143,7 @@ impl Blocking for EpollWait {
     }
 
     fn interrupted(&self) -> Interrupted {
-        Interrupted::Never
+        Interrupted::NeverNorWhenStopped
     }
 
     fn release(&mut self, call: &mut Call) {

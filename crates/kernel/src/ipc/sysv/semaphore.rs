@@ -240,7 +240,7 @@ impl Blocking for SemaphoreWait {
 
     fn interrupted(&self) -> Interrupted {
         // "never restarted after being interrupted by a signal handler", signal(7).
-        Interrupted::Never
+        Interrupted::NeverNorWhenStopped
     }
 
     fn release(&mut self, call: &mut Call) {
