@@ -76,7 +76,7 @@ impl Clock {
         self.real_start_ns.saturating_add(self.now.0)
     }
 
-    /// Lets time pass because instructions retired.
+    /// Lets time pass because instructions retired or nobody can run.
     #[inline]
     pub fn advance(&mut self, nanoseconds: u64) {
         self.now = self.now.after(nanoseconds);
@@ -105,12 +105,5 @@ impl Clock {
     pub fn take_expired(&mut self) -> Option<Alarm> {
         let entry = self.timers.first_entry()?;
         (entry.key().0 <= self.now).then(|| entry.remove())
-    }
-
-    /// Jumps to the next timer, when nobody can run. `false`: there is none.
-    pub fn jump(&mut self) -> bool {
-        let Some(next) = self.next_expiry() else { return false };
-        self.now = self.now.max(next);
-        true
     }
 }

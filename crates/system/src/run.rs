@@ -291,16 +291,18 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
         if !alive {
             return Some(self.end());
         }
-        let next = self.kernel.clock.next_expiry();
-        if self.outside.has_terminal() && keyboard::is_awaited(&self.kernel) {
-            // People live in real time: a program that waits for them or for a timer gets the time it asked for.
-            self.wait_for_keys(next.map(|next| Duration::from_nanos(next.since(self.kernel.clock.now()))));
+        let sleeps = self.kernel.clock.next_expiry().is_some();
+        // People live in real time: whoever has waited for their keys gets the time that a sleep asks for, until the
+        // program ends that they talk to (docs/decisions/0004).
+        let is_conversation = self.outside.is_interactive() && self.first_ended().is_none();
+        if self.outside.has_terminal() && (keyboard::is_awaited(&self.kernel) || is_conversation && sleeps) {
+            self.wait_for_keys();
             return None;
         }
-        if self.kernel.clock.jump() {
+        if sleeps {
+            self.skip(u64::MAX);
             return None;
         }
-        let interactive = self.outside.is_interactive();
         let stopped = self.kernel.processes.iter().any(|(_, process)| process.stopped);
         if stopped && (self.outside.hears_keys() || self.suspend_wanted) {
             self.suspend_wanted = false;
@@ -309,12 +311,21 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
             self.signal_foreground(HostSignal::Continue);
             return None;
         }
-        if interactive && self.first_ended().is_none() {
+        if is_conversation {
             // Nobody reads, but Ctrl-C can still come.
-            self.wait_for_keys(None);
+            self.wait_for_keys();
             return None;
         }
         Some(self.end())
+    }
+
+    /// Lets time pass while nobody runs: to the next timer or the end of the run's time, at most `most_ns`.
+    fn skip(&mut self, most_ns: u64) {
+        let now = self.kernel.clock.now();
+        let until = self.next_stop().map_or(u64::MAX, |next| next.since(now));
+        if until.min(most_ns) < u64::MAX {
+            self.kernel.clock.advance(until.min(most_ns));
+        }
     }
 
     fn first_ended(&self) -> Option<i32> {
@@ -328,9 +339,17 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
         }
     }
 
-    /// Waits for what is typed at the terminal, at most for `patience`; then the next timer is due.
-    fn wait_for_keys(&mut self, patience: Option<Duration>) {
-        match self.outside.read_terminal(patience) {
+    /// Waits for what is typed at the terminal, until the next timer is due; as much time passes for the programs.
+    fn wait_for_keys(&mut self) {
+        let now = self.kernel.clock.now();
+        let patience = self.next_stop().map(|next| Duration::from_nanos(next.since(now)));
+        let typed = self.outside.read_terminal(patience);
+        self.skip(u64::try_from(self.outside.last_wait().as_nanos()).unwrap_or(u64::MAX));
+        self.take_typed(typed);
+    }
+
+    fn take_typed(&mut self, typed: Typed) {
+        match typed {
             Typed::Bytes(bytes) => {
                 keyboard::type_in(&mut self.kernel, &mut self.outside, &mut self.chooser, &bytes);
             }
@@ -338,8 +357,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                 keyboard::hang_up(&mut self.kernel, &mut self.chooser);
                 self.outside.forget_terminal();
             }
-            Typed::Nothing => _ = self.kernel.clock.jump(),
-            Typed::Signal => {}
+            Typed::Nothing | Typed::Signal => {}
         }
     }
 
@@ -353,16 +371,8 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
         if !self.outside.hears_keys() {
             return;
         }
-        match self.outside.read_terminal(Some(Duration::ZERO)) {
-            Typed::Bytes(bytes) => {
-                keyboard::type_in(&mut self.kernel, &mut self.outside, &mut self.chooser, &bytes);
-            }
-            Typed::HungUp => {
-                keyboard::hang_up(&mut self.kernel, &mut self.chooser);
-                self.outside.forget_terminal();
-            }
-            Typed::Nothing | Typed::Signal => {}
-        }
+        let typed = self.outside.read_terminal(Some(Duration::ZERO));
+        self.take_typed(typed);
     }
 
     /// Lets the host's signals take effect. Some: the run has to end.

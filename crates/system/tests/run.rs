@@ -5,10 +5,12 @@ use kernel::event::{Event, Record};
 use kernel::ports::{HostEntry, HostMetadata, Input, Outside, Stream, StreamKind};
 use kernel::{Id, Kernel, process::Thread};
 use machine::{Access, Exception, Exit, Gpr, PageFault, Processor, Registers, Slice, Space, Trap};
+use std::time::Duration;
 use system::boot::{Setup, boot};
 use system::choice::RoundRobin;
 use system::observer::Observer;
 use system::outside::Surroundings;
+use system::outside::streams::Typed;
 use system::run::{SYSCALL_NS, Stop, System};
 
 /// What a scripted program does next.
@@ -93,8 +95,14 @@ impl Processor for Scripted {
     }
 }
 
-/// A host with one program and nothing else.
-struct Island;
+/// A host with one program and nothing else, or with a person at a terminal who looks on and types now and then.
+#[derive(Default)]
+struct Island {
+    person: bool,
+    /// How long the run loop wanted to wait for keys, each time.
+    patience: Vec<Duration>,
+    last_wait: Duration,
+}
 
 const PROGRAM: &[u8] = b"/program";
 
@@ -173,7 +181,27 @@ impl Outside for Island {
     }
 }
 
-impl Surroundings for Island {}
+impl Surroundings for Island {
+    fn has_terminal(&self) -> bool {
+        self.person
+    }
+    fn is_interactive(&self) -> bool {
+        self.person
+    }
+    fn read_terminal(&mut self, patience: Option<Duration>) -> Typed {
+        let patience = patience.expect("a timer is set");
+        self.patience.push(patience);
+        if self.patience.len() == 1 {
+            self.last_wait = Duration::from_secs(2);
+            return Typed::Bytes(b"x".to_vec());
+        }
+        self.last_wait = patience;
+        Typed::Nothing
+    }
+    fn last_wait(&self) -> Duration {
+        self.last_wait
+    }
+}
 
 /// Keeps all records.
 #[derive(Default)]
@@ -207,7 +235,7 @@ fn machine(script: &[Action], seed: u64, time_limit_ns: Option<u64>) -> Machine 
         groups: Vec::new(),
         writable: Vec::new(),
     };
-    match boot(&setup, Scripted(script.to_vec()), RoundRobin::new(seed), Island, Log::default()) {
+    match boot(&setup, Scripted(script.to_vec()), RoundRobin::new(seed), Island::default(), Log::default()) {
         Ok(machine) => machine,
         Err(error) => panic!("{error:?}"),
     }
@@ -271,6 +299,23 @@ fn a_sleeping_world_jumps_to_its_next_timer() {
     assert_eq!(stop, Stop::Ended { status: 14 });
     assert!(machine.kernel.clock.now().0 >= 100_000_000_000_000);
     assert!(machine.account.total().instructions < 10);
+}
+
+#[test]
+fn a_person_who_looks_on_gets_the_time_that_a_sleep_asks_for() {
+    let mut machine = machine(&[Action::Call(ALARM, [5, 0, 0]), Action::Call(PAUSE, [0; 3])], 0, None);
+    machine.outside.person = true;
+    assert_eq!(machine.run(), Stop::Ended { status: 14 });
+    // After two seconds a key was pressed; the sleep goes on.
+    let tenths: Vec<u64> = machine.outside.patience.iter().map(|patience| patience.as_millis() as u64 / 100).collect();
+    assert_eq!(tenths, [49, 29]);
+}
+
+#[test]
+fn a_sleeping_world_does_not_jump_beyond_the_time_limit() {
+    let mut machine = machine(&[Action::Call(ALARM, [100, 0, 0]), Action::Call(PAUSE, [0; 3])], 0, Some(3_000_000_000));
+    assert_eq!(machine.run(), Stop::TimeLimit);
+    assert_eq!(machine.kernel.clock.now().0, 3_000_000_000);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use kernel::Errno;
 use kernel::ports::{HostEntry, HostMetadata, Input, Outside, Stream, StreamKind};
 use rustix::io::Errno as HostErrno;
 use signals::{HostSignal, Signals};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use streams::{Streams, Typed};
 
 /// What the run loop asks of the world beyond the kernel's own port.
@@ -40,6 +40,10 @@ pub trait Surroundings: Outside {
     fn read_terminal(&mut self, _patience: Option<Duration>) -> Typed {
         Typed::HungUp
     }
+    /// How long the last [`Surroundings::read_terminal`] waited.
+    fn last_wait(&self) -> Duration {
+        Duration::ZERO
+    }
     /// The terminal is gone: it is not asked any more.
     fn forget_terminal(&mut self) {}
     /// Stops belljar itself until somebody continues it, as Ctrl-Z stops other programs.
@@ -57,6 +61,8 @@ pub struct Host {
     has_terminal: bool,
     /// The guest has waited for keys.
     was_read: bool,
+    /// How long the last wait for keys took.
+    last_wait: Duration,
 }
 
 impl Host {
@@ -64,7 +70,7 @@ impl Host {
     pub fn new(signals: Signals) -> Host {
         let streams = Streams::new(signals.clone());
         let has_terminal = terminal::file().is_some();
-        Host { files: Files::default(), streams, signals, has_terminal, was_read: false }
+        Host { files: Files::default(), streams, signals, has_terminal, was_read: false, last_wait: Duration::ZERO }
     }
 }
 
@@ -134,7 +140,14 @@ impl Surroundings for Host {
 
     fn read_terminal(&mut self, patience: Option<Duration>) -> Typed {
         self.was_read |= patience != Some(Duration::ZERO);
-        self.streams.read_terminal(patience)
+        let begin = Instant::now();
+        let typed = self.streams.read_terminal(patience);
+        self.last_wait = begin.elapsed();
+        typed
+    }
+
+    fn last_wait(&self) -> Duration {
+        self.last_wait
     }
 
     fn forget_terminal(&mut self) {
