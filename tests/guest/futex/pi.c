@@ -32,12 +32,12 @@ static void until_awaited(uint32_t *at)
     usleep(20000);
 }
 
-static void *lock_and_unlock(void *unused)
+static void *lock_and_unlock(void *handed_over)
 {
-    (void)unused;
-    SHOW(futex(&word, FUTEX_LOCK_PI, NULL));
-    show_word("handed over", load(&word));
-    SHOW(futex(&word, FUTEX_UNLOCK_PI, NULL));
+    NEED(futex(&word, FUTEX_LOCK_PI, NULL));
+    *(uint32_t *)handed_over = load(&word);
+    CHECK((load(&word) & FUTEX_TID_MASK) == (uint32_t)gettid());
+    NEED(futex(&word, FUTEX_UNLOCK_PI, NULL));
     return NULL;
 }
 
@@ -87,11 +87,13 @@ int main(void)
     show_word("unlocked", word);
     SHOW(futex(&word, FUTEX_TRYLOCK_PI, NULL));
 
-    pthread_create(&thread, NULL, lock_and_unlock, NULL);
+    uint32_t handed_over;
+    pthread_create(&thread, NULL, lock_and_unlock, &handed_over);
     until_awaited(&word);
     show_word("awaited", load(&word));
-    SHOW(futex(&word, FUTEX_UNLOCK_PI, NULL));
+    NEED(futex(&word, FUTEX_UNLOCK_PI, NULL));
     pthread_join(thread, NULL);
+    show_word("handed over", handed_over);
     show_word("at the end", load(&word));
 
     /* An owner that does not exist, and one that ends while it holds the lock. */

@@ -71,10 +71,11 @@ impl Blocking for LockPi {
         if waits_for(call.kernel, owner, call.kernel.threads[call.thread].tid as u32) {
             return Err(Errno::EDEADLK.because("the lock's owner waits for a lock of the caller's"));
         }
+        // Linux sets the bit even for a wait whose time is over already.
+        call.write(UserPtr::new(self.address), &(value | FUTEX_WAITERS))?;
         if self.deadline.is_some_and(|deadline| deadline <= call.kernel.clock.now()) {
             return Err(Errno::ETIMEDOUT.because("the lock was not free in time"));
         }
-        call.write(UserPtr::new(self.address), &(value | FUTEX_WAITERS))?;
         self.owner = owner;
         self.key = Some(key);
         if !std::mem::replace(&mut self.is_counted, true) {
