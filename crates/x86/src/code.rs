@@ -1,9 +1,9 @@
 //! All translated code with what is known about it. It does not depend on where the host put it, nor on any guest.
 
 use crate::cache::{Block, BlockId, Cache, PageName};
-use crate::discover::{self, Found, Reach};
+use crate::discover::{self, Found, MAX_INSTRUCTION_BYTES, Reach};
 use crate::emit::{Emitter, Guard, Place};
-use crate::exits::{Exits, Faults, Link};
+use crate::exits::{Exits, Link, Point};
 use crate::link;
 use crate::native::{self, Area, CodeMemoryFull, ExecutableMemory};
 use crate::options::{Options, Statistics};
@@ -24,7 +24,6 @@ pub(crate) struct Code {
     pub(crate) memory: ExecutableMemory,
     pub(crate) cache: Cache,
     pub(crate) exits: Exits,
-    pub(crate) faults: Faults,
     /// Bytes at the start of the code memory that are no block.
     fixed_bytes: usize,
     reach: Reach,
@@ -49,7 +48,6 @@ impl Code {
             memory,
             cache: Cache::default(),
             exits: Exits::default(),
-            faults: Faults::default(),
             reach: Reach {
                 instructions: options.block_instructions,
                 traces: options.traces,
@@ -78,7 +76,6 @@ impl Code {
         self.memory.reset(self.fixed_bytes);
         self.cache.clear();
         self.exits.words.clear();
-        self.faults.words.clear();
     }
 
     /// Translates the block at a guest address of a page; `None` if its first instruction straddles.
@@ -90,16 +87,20 @@ impl Code {
         apart: bool,
         statistics: &mut Statistics,
     ) -> Option<BlockId> {
+        match self.plan_block(bytes, rip, apart) {
+            Found::Block => Some(self.write(page, None, apart, statistics)),
+            Found::Straddles => None,
+        }
+    }
+
+    fn plan_block(&mut self, bytes: &[u8; FRAME_SIZE], rip: u64, apart: bool) -> Found {
         let reach = if apart {
             let instructions = self.reach.instructions.min(SHORT_INSTRUCTIONS);
             Reach { groups: false, follow: false, instructions, ..self.reach }
         } else {
             self.reach
         };
-        match discover::block(&mut self.plan, &mut self.classifier, bytes, rip, reach) {
-            Found::Block => Some(self.write(page, None, apart, statistics)),
-            Found::Straddles => None,
-        }
+        discover::block(&mut self.plan, &mut self.classifier, bytes, rip, reach)
     }
 
     /// Translates the instruction at a guest address that begins in one page and ends in another.
@@ -125,32 +126,17 @@ impl Code {
 
     /// Writes the planned block and adds it to the cache.
     fn write(&mut self, page: PageName, second: Option<PageName>, apart: bool, statistics: &mut Statistics) -> BlockId {
-        let guard = second.map(|second| {
-            let word = EXECUTE + execute_slot(self.cache.page(second).address);
-            Guard { word, page: second }
-        });
         let place = Place {
             hot: self.memory.cursor(Area::Hot),
             cold: self.memory.cursor(Area::Cold),
             first_exit: self.exits.next(),
             page,
         };
-        while let Err(unencodable) = self.emitter.block(&self.plan, place, guard) {
-            // That instruction is stepped, and the block ends with it.
-            self.plan.instructions.truncate(unencodable.at + 1);
-            let last = &mut self.plan.instructions[unencodable.at];
-            assert_ne!(last.kind, Kind::Step, "a step is not encoded");
-            last.kind = Kind::Step;
-            (last.reads, last.writes, last.accesses) = (0, 0, [None; 2]);
-            self.plan.end = End::Left;
-        }
+        self.emit(place, second);
         let full = "a block is asked for only with room for it";
         self.memory.append(Area::Hot, &self.emitter.hot.bytes).expect(full);
         self.memory.append(Area::Cold, &self.emitter.cold.bytes).expect(full);
         self.exits.words.extend_from_slice(&self.emitter.exits.words);
-        for fault in &self.emitter.faults {
-            self.faults.push(*fault);
-        }
         statistics.blocks += 1;
         statistics.instructions += self.plan.instructions.len() as u64;
         statistics.hot_bytes += self.emitter.hot.bytes.len() as u64;
@@ -165,4 +151,54 @@ impl Code {
             apart,
         })
     }
+    /// Writes the planned block, for a place, into the emitter.
+    fn emit(&mut self, place: Place, second: Option<PageName>) {
+        let guard = second.map(|second| {
+            let word = EXECUTE + execute_slot(self.cache.page(second).address);
+            Guard { word, page: second }
+        });
+        while let Err(unencodable) = self.emitter.block(&self.plan, place, guard) {
+            // That instruction is stepped, and the block ends with it.
+            self.plan.instructions.truncate(unencodable.at + 1);
+            let last = &mut self.plan.instructions[unencodable.at];
+            assert_ne!(last.kind, Kind::Step, "a step is not encoded");
+            last.kind = Kind::Step;
+            (last.reads, last.writes, last.accesses) = (0, 0, [None; 2]);
+            self.plan.end = End::Left;
+        }
+    }
+
+    /// The block whose often-run code is at an offset, if there is one.
+    pub(crate) fn block_at(&self, pc: u64) -> Option<Block> {
+        // Blocks are written behind one another.
+        let blocks = self.cache.blocks();
+        let next = blocks.partition_point(|block| block.entry <= pc);
+        blocks[..next].last().filter(|block| pc < block.end).copied()
+    }
+
+    /// The guest's state before the host instruction at `pc` in a block, if that may fault. Faults are rare, so where they
+    /// may come is not kept but found by writing the block once more, from the same bytes.
+    pub(crate) fn fault_point(&mut self, pc: u64, block: &Block, bytes: CodeBytes<'_>) -> Option<Point> {
+        match bytes {
+            CodeBytes::Page(bytes) => _ = self.plan_block(bytes, block.rip, block.apart),
+            CodeBytes::Straddling(bytes) => {
+                discover::straddling(&mut self.plan, &mut self.classifier, &bytes, block.rip);
+            }
+        }
+        self.emitter.notes_faults = true;
+        let place = Place { hot: block.entry, cold: self.memory.cursor(Area::Cold), first_exit: 0, page: block.page };
+        self.emit(place, block.second);
+        self.emitter.notes_faults = false;
+        assert_eq!(self.emitter.hot.here(), block.end, "the same bytes are translated in the same way");
+        self.emitter.faults.iter().find(|fault| fault.pc == pc).map(|fault| fault.point)
+    }
+}
+
+/// The guest's code from which a block is translated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CodeBytes<'a> {
+    /// The page in which it lies.
+    Page(&'a [u8; FRAME_SIZE]),
+    /// What is in two pages of the longest instruction.
+    Straddling([u8; MAX_INSTRUCTION_BYTES]),
 }

@@ -221,37 +221,6 @@ pub(crate) struct Fault {
     pub(crate) point: Point,
 }
 
-/// Words of a fault.
-const FAULT_WORDS: usize = 5;
-
-/// Host instructions that may fault, by ascending address.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Faults {
-    pub(crate) words: Vec<u32>,
-}
-
-impl Faults {
-    /// Adds an instruction behind all others.
-    pub(crate) fn push(&mut self, fault: Fault) {
-        let Fault { pc, point } = fault;
-        self.words.extend([
-            pc as u32,
-            u32::from(point.evicted),
-            point.refund as u32,
-            point.rip as u32,
-            (point.rip >> 32) as u32,
-        ]);
-    }
-
-    /// The state of the guest before the host instruction at `pc`.
-    pub(crate) fn find(&self, pc: u64) -> Option<Point> {
-        let (faults, _) = self.words.as_chunks::<FAULT_WORDS>();
-        let index = faults.binary_search_by_key(&pc, |fault| u64::from(fault[0])).ok()?;
-        let [_, evicted, refund, low, high] = faults[index];
-        Some(Point { rip: u64::from(low) | u64::from(high) << 32, refund: refund as i32, evicted: evicted as u16 })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,17 +255,5 @@ mod tests {
             number
         });
         assert_eq!(numbers.map(|number| table.get(number)), exits);
-    }
-
-    #[test]
-    fn faults_are_found_by_their_place() {
-        let mut faults = Faults::default();
-        let points = [10, 20, 0x800_0000].map(|pc| {
-            let point = Point { rip: 0x7fff_0000_0000 + pc, refund: pc as i32, evicted: pc as u16 };
-            faults.push(Fault { pc, point });
-            (pc, point)
-        });
-        assert!(points.iter().all(|(pc, point)| faults.find(*pc) == Some(*point)));
-        assert_eq!(faults.find(11), None);
     }
 }

@@ -10,9 +10,9 @@ use crate::code::Code;
 use crate::native::Area;
 
 /// How images begin; the number changes with their format.
-const MAGIC: &[u8; 16] = b"belljar code 1\0\0";
-/// The lengths of hot and cold code in bytes, of exits and faults in words, the numbers of pages and of blocks.
-const COUNTS: usize = 6;
+const MAGIC: &[u8; 16] = b"belljar code 2\0\0";
+/// The lengths of hot and cold code in bytes, of exits in words, the numbers of pages and of blocks.
+const COUNTS: usize = 5;
 const BLOCK_WORDS: usize = 7;
 const PAGE_WORDS: usize = 10;
 const READS_FLAGS: u32 = 1;
@@ -26,8 +26,8 @@ pub struct BadImage;
 pub(crate) fn save(code: &Code) -> Vec<u8> {
     let [hot, cold] = [code.written(Area::Hot), code.written(Area::Cold)];
     let (pages, blocks) = (code.cache.pages(), code.cache.blocks());
-    let (exits, faults) = (&code.exits.words, &code.faults.words);
-    let counts: [usize; COUNTS] = [hot.len(), cold.len(), exits.len(), faults.len(), pages.len(), blocks.len()];
+    let exits = &code.exits.words;
+    let counts: [usize; COUNTS] = [hot.len(), cold.len(), exits.len(), pages.len(), blocks.len()];
     let mut image = Vec::with_capacity(length(counts));
     image.extend_from_slice(MAGIC);
     counts.iter().for_each(|count| image.extend_from_slice(&(*count as u32).to_le_bytes()));
@@ -35,7 +35,6 @@ pub(crate) fn save(code: &Code) -> Vec<u8> {
     image.extend_from_slice(cold);
     let mut put = |words: &[u32]| image.extend(words.iter().flat_map(|word| word.to_le_bytes()));
     put(exits);
-    put(faults);
     for page in pages {
         let (hash, _) = page.hash.as_chunks::<4>();
         put(&[page.address as u32, (page.address >> 32) as u32]);
@@ -51,8 +50,8 @@ pub(crate) fn save(code: &Code) -> Vec<u8> {
 }
 
 /// Bytes of an image.
-fn length([hot, cold, exits, faults, pages, blocks]: [usize; COUNTS]) -> usize {
-    MAGIC.len() + 4 * COUNTS + hot + cold + 4 * (exits + faults + pages * PAGE_WORDS + blocks * BLOCK_WORDS)
+fn length([hot, cold, exits, pages, blocks]: [usize; COUNTS]) -> usize {
+    MAGIC.len() + 4 * COUNTS + hot + cold + 4 * (exits + pages * PAGE_WORDS + blocks * BLOCK_WORDS)
 }
 
 /// Puts what was saved into code that holds nothing yet.
@@ -66,12 +65,11 @@ pub(crate) fn restore(code: &mut Code, image: &[u8]) -> Result<(), BadImage> {
     if magic != MAGIC || image.len() != length(counts) {
         return Err(BadImage);
     }
-    let [hot, cold, exits, faults, pages, blocks] = counts;
+    let [hot, cold, exits, pages, blocks] = counts;
     let mut take = |bytes: usize| rest.split_off(..bytes).ok_or(BadImage);
     code.memory.append(Area::Hot, take(hot)?).map_err(|_| BadImage)?;
     code.memory.append(Area::Cold, take(cold)?).map_err(|_| BadImage)?;
     code.exits.words = words(take(4 * exits)?);
-    code.faults.words = words(take(4 * faults)?);
     for (index, page) in take(4 * pages * PAGE_WORDS)?.chunks_exact(4 * PAGE_WORDS).enumerate() {
         let hash = page[8..].try_into().map_err(|_| BadImage)?;
         if code.cache.name(long(page, 0), hash) != PageName(index as u32 + 1) {

@@ -2,7 +2,7 @@
 
 use crate::assist;
 use crate::cache::{BlockId, NO_PAGE, PageName};
-use crate::code::Code;
+use crate::code::{Code, CodeBytes};
 use crate::discover::{self, MAX_INSTRUCTION_BYTES};
 use crate::exits::{Exit as Leave, Miss, Point};
 use crate::image::{self, BadImage};
@@ -193,7 +193,7 @@ impl X86Processor {
             native::run(&self.code.memory, space.tlb.block_mut(), &mut registers.extended, host);
             let number = space.tlb.block()[context::EXIT];
             if number == context::EXIT_FAULT {
-                let point = self.faulted(space.tlb.block());
+                let point = self.faulted(space);
                 apply(space.tlb, point);
                 return (Outcome::Step, point.rip);
             }
@@ -281,14 +281,22 @@ impl X86Processor {
     }
 
     /// The point at which the host instruction that faulted stands for the guest's.
-    fn faulted(&self, block: &[u64]) -> Point {
-        let pc = block[context::FAULT_PC] - self.code.memory.range().start;
-        self.code.faults.find(pc).unwrap_or_else(|| {
+    fn faulted(&mut self, space: &Space<'_>) -> Point {
+        let pc = space.tlb.block()[context::FAULT_PC] - self.code.memory.range().start;
+        let block = self.code.block_at(pc);
+        let point = block.and_then(|block| {
+            let bytes = match block.second {
+                None => CodeBytes::Page(page_bytes(space, block.rip)),
+                Some(_) => CodeBytes::Straddling(straddling_bytes(space, block.rip)?),
+            };
+            self.code.fault_point(pc, &block, bytes)
+        });
+        point.unwrap_or_else(|| {
+            let words = space.tlb.block();
             panic!(
-                "translated code raised signal {} at {:#x} (address {:#x}), where no guest instruction can: {:02x?}",
-                block[context::FAULT_SIGNAL] as u32,
-                pc,
-                block[context::FAULT_ADDRESS],
+                "translated code raised signal {} at {pc:#x} (address {:#x}), where no guest instruction can: {:02x?}",
+                words[context::FAULT_SIGNAL] as u32,
+                words[context::FAULT_ADDRESS],
                 self.code.memory.bytes(pc, MAX_INSTRUCTION_BYTES),
             )
         })
@@ -414,13 +422,7 @@ impl X86Processor {
         if let Some(id) = self.code.cache.find_straddling(rip, page, second) {
             return Ok(id);
         }
-        let mut bytes = [0; MAX_INSTRUCTION_BYTES];
-        let here = 0x1000 - (rip & 0xfff) as usize;
-        if here >= MAX_INSTRUCTION_BYTES {
-            return Err(Unresolved::Step);
-        }
-        bytes[..here].copy_from_slice(&page_bytes(space, rip)[0x1000 - here..]);
-        bytes[here..].copy_from_slice(&page_bytes(space, next_address)[..MAX_INSTRUCTION_BYTES - here]);
+        let bytes = straddling_bytes(space, rip).ok_or(Unresolved::Step)?;
         Ok(self.code.translate_straddling(&bytes, rip, page, second, &mut self.statistics))
     }
 
@@ -622,6 +624,20 @@ fn is_canonical(space: &Space<'_>, address: u64) -> bool {
 /// The bytes of a page from which code is executed.
 fn page_bytes<'a>(space: &'a Space<'_>, rip: u64) -> &'a [u8; FRAME_SIZE] {
     space.memory.bytes(space.table.entry(space.memory, rip).frame())
+}
+
+/// The bytes of the longest instruction that may begin in one page and end in the next. `None` if none from `rip` reaches
+/// the next.
+fn straddling_bytes(space: &Space<'_>, rip: u64) -> Option<[u8; MAX_INSTRUCTION_BYTES]> {
+    let mut bytes = [0; MAX_INSTRUCTION_BYTES];
+    let here = 0x1000 - (rip & 0xfff) as usize;
+    if here >= MAX_INSTRUCTION_BYTES {
+        return None;
+    }
+    let next = (rip & !0xfff).wrapping_add(0x1000);
+    bytes[..here].copy_from_slice(&page_bytes(space, rip)[0x1000 - here..]);
+    bytes[here..].copy_from_slice(&page_bytes(space, next)[..MAX_INSTRUCTION_BYTES - here]);
+    Some(bytes)
 }
 
 /// Has writes to a frame reported from now on.

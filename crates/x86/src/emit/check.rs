@@ -245,7 +245,7 @@ impl Emitter {
     fn apart(&mut self, plan: &Plan, at: usize) -> u64 {
         let start = self.cold.here();
         self.reload_all_cold();
-        self.refund_cold(self.refund(plan, at));
+        self.refund_cold(self.refund(at));
         self.link_cold(plan.instructions[at].instruction.ip(), true);
         start
     }

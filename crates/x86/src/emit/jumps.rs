@@ -68,11 +68,11 @@ impl Emitter {
         self.cold.store(word(context::RIP), target);
         self.cold.lea(RSP, based(RSP, moved));
         self.reload_all_cold();
-        let refund = self.refund(plan, at + 1);
+        let refund = self.refund(at + 1);
         self.refund_cold(refund);
         let number = self.exit_number();
         let rip = plan.instructions[at].instruction.ip();
-        let point = Point { rip, refund: self.refund(plan, at) - refund, evicted: 0 };
+        let point = Point { rip, refund: self.refund(at) - refund, evicted: 0 };
         self.push_exit(Exit::Indirect { point, moved });
         self.exit_cold(number);
         // Flags are live: if the block is left here, nobody knows who reads them.
@@ -118,7 +118,7 @@ impl Emitter {
         if last && plan.end == End::Left {
             self.reload_all(0);
         }
-        let refund = self.refund(plan, at + 1);
+        let refund = self.refund(at + 1);
         if refund == 0 && !self.has_evicted() {
             let stub = self.cold.here();
             let site = self.hot.jump_if(condition, stub);

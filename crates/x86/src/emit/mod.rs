@@ -40,8 +40,10 @@ pub(crate) struct Emitter {
     pub(crate) cold: Assembler,
     /// Its exits; their numbers count on from `first_exit`.
     pub(crate) exits: Exits,
-    /// By ascending address.
+    /// Instructions that may fault, by ascending address, if they are noted.
     pub(crate) faults: Vec<Fault>,
+    /// Whether instructions that may fault are noted.
+    pub(crate) notes_faults: bool,
     /// Where the block is entered.
     pub(crate) entry: u64,
     encoder: Encoder,
@@ -54,6 +56,10 @@ pub(crate) struct Emitter {
     sites: [usize; 2],
     /// What the registers of groups stand for.
     covers: Vec<Cover>,
+    /// For each instruction, in how many instructions each guest register is used again.
+    uses: Vec<[u8; 16]>,
+    /// For each instruction, how many data accesses are before it; at last, how many there are.
+    accesses: Vec<u32>,
     /// Instructions and accesses of the block being written.
     charge: i32,
 }
@@ -83,6 +89,7 @@ impl Emitter {
             cold: Assembler::default(),
             exits: Exits::default(),
             faults: Vec::new(),
+            notes_faults: false,
             entry: 0,
             encoder: Encoder::new(64),
             hosts: Hosts::new(),
@@ -91,6 +98,8 @@ impl Emitter {
             way_out,
             sites: [0; 2],
             covers: Vec::new(),
+            uses: Vec::new(),
+            accesses: Vec::new(),
             charge: 0,
         }
     }
@@ -108,7 +117,9 @@ impl Emitter {
         self.hosts = Hosts::new();
         self.covers.clear();
         self.covers.resize(plan.groups, Cover::default());
-        self.charge = charge(plan.counted(), plan.accesses_before(plan.counted() as usize));
+        self.find_uses(plan);
+        self.count_accesses(plan);
+        self.charge = charge(plan.counted(), self.accesses[plan.counted() as usize]);
         self.hot.align();
         self.entry = self.hot.here();
         self.prologue(plan, guard);
@@ -120,6 +131,16 @@ impl Emitter {
             self.link_hot(plan, target);
         }
         Ok(())
+    }
+
+    fn count_accesses(&mut self, plan: &Plan) {
+        self.accesses.clear();
+        self.accesses.push(0);
+        let mut count = 0;
+        self.accesses.extend(plan.instructions.iter().map(|planned| {
+            count += planned.access_count();
+            count
+        }));
     }
 
     /// What runs before the first instruction: is the other page the same, are the x87 registers there, is the budget
@@ -257,19 +278,19 @@ impl Emitter {
     /// The state before instruction `at`.
     fn point(&self, plan: &Plan, at: usize) -> Point {
         let rip = plan.instructions[at].instruction.ip();
-        Point { rip, refund: self.refund(plan, at), evicted: self.hosts.evicted }
+        Point { rip, refund: self.refund(at), evicted: self.hosts.evicted }
     }
 
     /// What the budget gets back if only the first `count` instructions happen.
-    fn refund(&self, plan: &Plan, count: usize) -> i32 {
-        self.charge - charge(count as u32, plan.accesses_before(count))
+    fn refund(&self, count: usize) -> i32 {
+        self.charge - charge(count as u32, self.accesses[count])
     }
 
     /// Notes that the next host instruction accesses memory for instruction `at`. It faults if the address is one that
     /// a site matches which remembers no page.
     fn note_access(&mut self, plan: &Plan, at: usize) {
-        let fault = Fault { pc: self.hot.here(), point: self.point(plan, at) };
-        if self.faults.last() != Some(&fault) {
+        if self.notes_faults {
+            let fault = Fault { pc: self.hot.here(), point: self.point(plan, at) };
             self.faults.push(fault);
         }
     }

@@ -8,6 +8,7 @@
 
 use super::Emitter;
 use super::assembler::{CONTEXT, R14, R15, RCX, RSP, word};
+use crate::discover::MAX_INSTRUCTIONS;
 use crate::native::context;
 use crate::plan::Plan;
 
@@ -18,6 +19,10 @@ const NEVER_SCRATCH: u16 = 1 << RSP | 1 << CONTEXT | 1 << RCX;
 /// Registers that need no REX prefix.
 pub(super) const LOW: u16 = 0xff;
 pub(super) const ANY: u16 = 0xffff;
+
+/// In place of a distance: a register that is not used again. Distances are less than a block is long.
+const NOT_USED: u8 = u8::MAX;
+const _: () = assert!(2 * MAX_INSTRUCTIONS < NOT_USED as usize);
 
 /// What a host register holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,19 +138,25 @@ impl Emitter {
 
     /// A host register for instruction `at` to use, out of `allowed`, until `finish` or [`Self::free`].
     pub(super) fn scratch(&mut self, plan: &Plan, at: usize, allowed: u16) -> u8 {
-        let allowed = allowed & !NEVER_SCRATCH & !self.hosts.pinned;
+        let mut candidates = allowed & !NEVER_SCRATCH & !self.hosts.pinned;
         let mut best = None;
-        for host in members(allowed).collect::<Vec<_>>().into_iter().rev() {
-            let distance = match self.hosts.content[host as usize] {
+        while candidates != 0 {
+            // From the highest on.
+            let host = 15 - candidates.leading_zeros() as u8;
+            candidates &= !(1 << host);
+            let distance = match self.hosts.content[usize::from(host)] {
                 Content::Free => usize::MAX,
-                Content::Copy(register) => next_use(plan, at, register).unwrap_or(usize::MAX - 1),
+                Content::Copy(register) => self.next_use(at, register).unwrap_or(usize::MAX - 1),
                 Content::Group(group) => next_access(plan, at, group).unwrap_or(usize::MAX - 1),
                 // Even if the block does not use it, it has to be loaded again at the end.
-                Content::Own => next_use(plan, at, host).unwrap_or(plan.instructions.len() - at + 4),
+                Content::Own => self.next_use(at, host).unwrap_or(plan.instructions.len() - at + 4),
                 Content::Context => continue,
             };
             if best.is_none_or(|(_, longest)| distance > longest) {
                 best = Some((host, distance));
+            }
+            if distance == usize::MAX {
+                break;
             }
         }
         let (host, _) = best.expect("no instruction uses that many registers");
@@ -155,6 +166,26 @@ impl Emitter {
         self.hosts.content[host as usize] = Content::Free;
         self.hosts.pinned |= 1 << host;
         host
+    }
+
+    /// Finds out how soon behind each instruction each guest register is used.
+    pub(super) fn find_uses(&mut self, plan: &Plan) {
+        self.uses.clear();
+        self.uses.resize(plan.instructions.len(), [NOT_USED; 16]);
+        let mut next = [NOT_USED; 16];
+        for (uses, planned) in self.uses.iter_mut().zip(&plan.instructions).rev() {
+            *uses = next;
+            let used = planned.reads | planned.writes;
+            for (register, distance) in next.iter_mut().enumerate() {
+                *distance = if used >> register & 1 != 0 { 0 } else { distance.saturating_add(1) };
+            }
+        }
+    }
+
+    /// In how many instructions a guest register is used again.
+    fn next_use(&self, at: usize, register: u8) -> Option<usize> {
+        let distance = self.uses[at][usize::from(register)];
+        (distance < MAX_INSTRUCTIONS as u8).then_some(distance.into())
     }
 
     /// Lets a scratch register go before the instruction ends.
@@ -249,10 +280,4 @@ impl Emitter {
 fn next_access(plan: &Plan, at: usize, group: u16) -> Option<usize> {
     let later = plan.instructions.get(at + 1..)?;
     later.iter().position(|planned| planned.accesses.iter().flatten().any(|access| access.group == group))
-}
-
-/// In how many instructions a guest register is used again.
-fn next_use(plan: &Plan, at: usize, register: u8) -> Option<usize> {
-    let later = plan.instructions.get(at + 1..)?;
-    later.iter().position(|planned| (planned.reads | planned.writes) >> register & 1 != 0)
 }

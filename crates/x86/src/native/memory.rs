@@ -1,6 +1,6 @@
 //! Memory that holds translated code. Bytes are written once, behind one another, and later only patched.
 
-use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use std::ptr::NonNull;
 
 /// The part of the code memory that code goes to: what runs often apart from what runs seldom, for the host's caches.
@@ -62,6 +62,9 @@ impl ExecutableMemory {
                 }
             }
         };
+        // Large pages, if the host has them, for its look-aside buffer of instructions. It is only a wish.
+        // SAFETY: the range is the mapping just made, and the advice changes none of its contents.
+        let _ = unsafe { madvise(write, length, Advice::LinuxHugepage) };
         let pointer = |address: *mut std::ffi::c_void| {
             NonNull::new(address.cast()).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::OutOfMemory))
         };

@@ -196,9 +196,4 @@ impl Plan {
         let outside = self.instructions.last().is_some_and(|last| matches!(last.kind, Kind::Step | Kind::Syscall));
         self.instructions.len() as u32 - u32::from(outside)
     }
-
-    /// Data accesses of the first `count` instructions.
-    pub(crate) fn accesses_before(&self, count: usize) -> u32 {
-        self.instructions[..count].iter().map(Planned::access_count).sum()
-    }
 }
