@@ -145,7 +145,11 @@ fn start_write(call: &mut Call, fd: Fd, from: UserBuffer, position: Position) ->
     if let FileObject::Socket(socket) = call.kernel.files[file].object {
         return socket::calls::write(call, file, socket, from);
     }
+    let is_terminal = matches!(call.kernel.files[file].object, FileObject::Terminal { .. });
     let file = call.hold(file);
+    if is_terminal {
+        return ops::start(call, TerminalWrite { file, from, done: 0 });
+    }
     ops::start(call, Write { file, from, position, done: 0, nowait: false })
 }
 
