@@ -68,6 +68,9 @@ pub struct RunOptions {
     /// Give an account at the end, on standard error or in FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     pub stats: Option<PathBuf>,
+    /// Where processes that died of a fault are explained: `-` for standard error, FILE, or `none`
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub crashes: PathBuf,
     /// Processors that the programs see (one thread runs at a time, whatever this says)
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub cpus: u32,

@@ -6,6 +6,7 @@ use crate::options::{Execute, RunOptions};
 use crate::profile;
 use crate::program::{self, Program};
 use crate::size;
+use lab::crash::{self, Crashes};
 use lab::hang;
 use lab::out_of_memory::OutOfMemory;
 use lab::statistics::{Statistics, Summary};
@@ -32,7 +33,7 @@ pub const HANG: u8 = 120;
 /// Exit status: the time limit passed.
 pub const TIME_LIMIT: u8 = 124;
 
-type Readers = (Option<Strace>, (Option<Statistics>, OutOfMemory<terminal::Messages>));
+type Readers = ((Option<Strace>, Option<Crashes>), (Option<Statistics>, OutOfMemory<terminal::Messages>));
 
 /// Runs what the options say, connected to this process's standard streams, and gives the exit status.
 ///
@@ -40,8 +41,10 @@ type Readers = (Option<Strace>, (Option<Statistics>, OutOfMemory<terminal::Messa
 /// If it cannot begin.
 pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     let setup = setup(options)?;
+    let crashes_to = (options.crashes.as_os_str() != "none").then(|| writer(&options.crashes)).transpose()?;
+    let crashes = crashes_to.is_some().then(Crashes::default);
     let statistics = options.stats.as_ref().map(|_| Statistics::default());
-    let readers = (strace(options)?, (statistics, OutOfMemory::new(terminal::Messages)));
+    let readers = ((strace(options)?, crashes), (statistics, OutOfMemory::new(terminal::Messages)));
     let account_to = options.stats.as_deref().map(writer).transpose()?;
     let signals = Signals::listen().map_err(|error| Failure::own(&format!("cannot listen to signals: {error}")))?;
     let mut processor = processor(options)?;
@@ -52,8 +55,14 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     terminal::take();
     let stop = system.run();
     terminal::restore();
-    if let Some(strace) = &mut system.observer.0 {
+    if let Some(strace) = &mut system.observer.0.0 {
         strace.flush();
+    }
+    if let (Some(crashes), Some(mut out)) = (&system.observer.0.1, crashes_to) {
+        let report = crash::report(crashes, &system.kernel, &mut system.outside);
+        out.write_all(report.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(|error| Failure::own(&format!("cannot write about crashes: {error}")))?;
     }
     let status = exit_status(&stop);
     if stop == Stop::Hang {

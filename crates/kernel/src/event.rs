@@ -105,6 +105,29 @@ pub enum Event {
         /// How.
         kind: FaultKind,
     },
+    /// Addresses are not mapped any more, or something else will be in their place: munmap(2), mmap(2), mremap(2), brk(2).
+    Unmapped {
+        /// The first.
+        start: u64,
+        /// One past the last.
+        end: u64,
+    },
+    /// Addresses have another protection: mprotect(2).
+    Protected {
+        /// The first.
+        start: u64,
+        /// One past the last.
+        end: u64,
+        /// `PROT_` bits.
+        protection: u32,
+    },
+    /// A mapped file was cut: its pages behind the end left all mappings.
+    MappingsCut {
+        /// Which.
+        inode: Id<crate::fs::Inode>,
+        /// Its size now, in bytes.
+        size: u64,
+    },
     /// No frame was left for a page fault: the thread that made the access cannot go on.
     OutOfMemory {
         /// The address.

@@ -2,8 +2,10 @@
 
 use kernel::Kernel;
 use kernel::event::Record;
+use kernel::mm::BadAccess;
 use kernel::process::Thread;
 use kernel::table::Id;
+use machine::{Exception, PageFault};
 
 /// Reads a run while it goes on. `()` reads nothing and costs nothing; a pair is two readers, an `Option` perhaps one.
 pub trait Observer {
@@ -12,6 +14,21 @@ pub trait Observer {
 
     /// The thread is about to enter a system call; its registers say which. Its memory still is as the call finds it.
     fn before_call(&mut self, kernel: &Kernel, thread: Id<Thread>);
+
+    /// The thread's own instruction failed, and it is about to get a signal for it. Everything still is as the instruction
+    /// found it.
+    fn before_fault(&mut self, kernel: &Kernel, thread: Id<Thread>, fault: Fault<'_>) {
+        _ = (kernel, thread, fault);
+    }
+}
+
+/// Why an instruction failed.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault<'a> {
+    /// It accessed memory that it may not, or that cannot be had.
+    Access(PageFault, BadAccess),
+    /// The processor raised an exception.
+    Exception(&'a Exception),
 }
 
 impl Observer for () {
@@ -35,6 +52,12 @@ impl<T: Observer> Observer for Option<T> {
             observer.before_call(kernel, thread);
         }
     }
+
+    fn before_fault(&mut self, kernel: &Kernel, thread: Id<Thread>, fault: Fault<'_>) {
+        if let Some(observer) = self {
+            observer.before_fault(kernel, thread, fault);
+        }
+    }
 }
 
 impl<A: Observer, B: Observer> Observer for (A, B) {
@@ -48,5 +71,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn before_call(&mut self, kernel: &Kernel, thread: Id<Thread>) {
         self.0.before_call(kernel, thread);
         self.1.before_call(kernel, thread);
+    }
+
+    fn before_fault(&mut self, kernel: &Kernel, thread: Id<Thread>, fault: Fault<'_>) {
+        self.0.before_fault(kernel, thread, fault);
+        self.1.before_fault(kernel, thread, fault);
     }
 }

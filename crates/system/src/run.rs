@@ -11,7 +11,7 @@
 use crate::account::{Account, Used};
 use crate::journal::Journal;
 use crate::keyboard;
-use crate::observer::Observer;
+use crate::observer::{Fault, Observer};
 use crate::outside::Surroundings;
 use crate::outside::signals::HostSignal;
 use crate::outside::streams::Typed;
@@ -239,7 +239,8 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
         let mut call = self.call(thread);
         let space = call.space();
         if let Err(reason) = mm::fault::handle(&mut call, space, fault) {
-            signal::fault::page_fault(&mut call, fault, reason);
+            self.observer.before_fault(&self.kernel, thread, Fault::Access(fault, reason));
+            signal::fault::page_fault(&mut self.call(thread), fault, reason);
         }
     }
 
@@ -249,6 +250,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
             let (bytes, text) = (bytes.clone(), text.clone());
             self.kernel.emit(Event::UnsupportedInstruction { address, bytes, text });
         }
+        self.observer.before_fault(&self.kernel, thread, Fault::Exception(&exception));
         signal::fault::exception(&mut self.call(thread), &exception);
     }
 

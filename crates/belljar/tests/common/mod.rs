@@ -75,11 +75,11 @@ impl Drop for Scratch {
     }
 }
 
-/// The command under test with options, ready for `-- PROGRAM`.
+/// The command under test with options, ready for `-- PROGRAM`. It says no more on standard error than the program.
 pub(crate) fn jar(options: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_belljar"));
     // Without what earlier runs left: each test is alone.
-    command.args(["run", "--no-cache"]).args(options).arg("--");
+    command.args(["run", "--no-cache", "--crashes=none"]).args(options).arg("--");
     command
 }
 

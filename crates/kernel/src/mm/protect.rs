@@ -1,6 +1,7 @@
 //! mprotect(2): what may be done with pages that are mapped.
 
 use crate::entry::Call;
+use crate::event::Event;
 use crate::kernel::Kernel;
 use crate::mm::AddressSpace;
 use crate::mm::address_space::PRIVATE;
@@ -27,6 +28,14 @@ pub(crate) fn protect(
     range: Range<u64>,
     protection: u32,
 ) -> Result<(), Error> {
+    let changed = change_areas(call, space, range.clone(), protection);
+    // Also what was changed before an area that could not be.
+    let Range { start, end } = range;
+    call.kernel.emit(Event::Protected { start, end, protection });
+    changed
+}
+
+fn change_areas(call: &mut Call, space: Id<AddressSpace>, range: Range<u64>, protection: u32) -> Result<(), Error> {
     let mut at = range.start;
     while at < range.end {
         let Some(area) = call.kernel.spaces[space].areas.containing(at) else {

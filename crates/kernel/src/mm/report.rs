@@ -6,6 +6,7 @@ use crate::mm::areas::Totals;
 use crate::mm::map::PAGE;
 use crate::mm::vma::{Backing, Vma};
 use crate::mm::{AddressSpace, reclaim};
+use abi::mman::{PROT_EXEC, PROT_READ, PROT_WRITE};
 use crate::table::Id;
 use machine::Entry;
 
@@ -37,6 +38,13 @@ pub fn summary(kernel: &Kernel, space: Id<AddressSpace>) -> Summary {
         table_bytes: here.table_bytes(),
         areas: here.areas.len(),
     }
+}
+
+/// What an area permits, as /proc/PID/maps shows it: `rwxp`.
+pub fn permissions(area: &Vma) -> String {
+    let letter = |bit: u32, letter: char| if area.protection & bit != 0 { letter } else { '-' };
+    let shared = if area.shared { 's' } else { 'p' };
+    [letter(PROT_READ, 'r'), letter(PROT_WRITE, 'w'), letter(PROT_EXEC, 'x'), shared].into_iter().collect()
 }
 
 /// What an area is called in /proc/PID/maps, and the object under it.

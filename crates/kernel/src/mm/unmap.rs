@@ -1,6 +1,7 @@
 //! Taking pages away. Every entry that leaves a page table leaves through [`take_entries`].
 
 use crate::entry::Call;
+use crate::event::Event;
 use crate::fs::Inode;
 use crate::kernel::Kernel;
 use crate::mm::address_space::{AddressSpace, PRIVATE};
@@ -75,6 +76,7 @@ pub(crate) fn take_entries(
 /// Unmaps all pages of `range`, which is page-aligned. It need not be mapped.
 pub fn unmap(call: &mut Call, space: Id<AddressSpace>, range: Range<u64>) {
     if remove_areas(call.kernel, space, range.clone()) {
+        call.kernel.emit(Event::Unmapped { start: range.start, end: range.end });
         call.kernel.spaces[space].table.prune(&mut call.kernel.memory, range);
         release_unused(call, space);
     }
@@ -149,7 +151,12 @@ pub(crate) fn pages_in(area: &Vma, indices: &Range<u64>) -> Option<Range<u64>> {
 /// A file was cut: takes page `first_page` and all behind it out of every mapping, private copies too, so that the next
 /// access earns SIGBUS. The page cache drops its own reference itself.
 pub fn truncate_mappings(kernel: &mut Kernel, inode: Id<Inode>, first_page: u64) {
+    if kernel.mm.mappers(Origin::Inode(inode)).next().is_none() {
+        return;
+    }
     forget_pages(kernel, Origin::Inode(inode), first_page..u64::MAX >> 12, Copies::Go);
+    let size = kernel.vfs.inodes[inode].size();
+    kernel.emit(Event::MappingsCut { inode, size });
 }
 
 /// Pages `indices` of a file became a hole: takes them out of every mapping; private copies stay. fallocate(2).

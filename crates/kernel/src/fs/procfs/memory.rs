@@ -44,7 +44,7 @@ pub(crate) fn maps(kernel: &Kernel, process: Id<Process>) -> Vec<u8> {
     let Some(space) = space(kernel, process) else { return Vec::new() };
     let mut text = Vec::new();
     for area in kernel.spaces[space].areas.iter() {
-        text.extend(line(area.start, area.end, &permissions(area), &report::label(kernel, space, area)));
+        text.extend(line(area.start, area.end, &report::permissions(area), &report::label(kernel, space, area)));
     }
     text
 }
@@ -71,18 +71,12 @@ fn line(start: u64, end: u64, permissions: &str, label: &Label) -> Vec<u8> {
     text
 }
 
-fn permissions(area: &Vma) -> String {
-    let letter = |bit: u32, letter: char| if area.protection & bit != 0 { letter } else { '-' };
-    let shared = if area.shared { 's' } else { 'p' };
-    [letter(PROT_READ, 'r'), letter(PROT_WRITE, 'w'), letter(PROT_EXEC, 'x'), shared].into_iter().collect()
-}
-
 /// `/proc/PID/smaps`.
 pub(crate) fn smaps(kernel: &Kernel, process: Id<Process>) -> Vec<u8> {
     let Some(space) = space(kernel, process) else { return Vec::new() };
     let mut text = Vec::new();
     for area in kernel.spaces[space].areas.iter() {
-        text.extend(line(area.start, area.end, &permissions(area), &report::label(kernel, space, area)));
+        text.extend(line(area.start, area.end, &report::permissions(area), &report::label(kernel, space, area)));
         let mut rest = String::new();
         kilobytes(&mut rest, "Size", area.length());
         kilobytes(&mut rest, "KernelPageSize", PAGE);
