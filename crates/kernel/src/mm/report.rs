@@ -6,8 +6,8 @@ use crate::mm::areas::Totals;
 use crate::mm::map::PAGE;
 use crate::mm::vma::{Backing, Vma};
 use crate::mm::{AddressSpace, reclaim};
-use abi::mman::{PROT_EXEC, PROT_READ, PROT_WRITE};
 use crate::table::Id;
+use abi::mman::{PROT_EXEC, PROT_READ, PROT_WRITE};
 use machine::Entry;
 
 /// The numbers of one address space: /proc/PID/status and statm.

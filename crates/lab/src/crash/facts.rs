@@ -250,7 +250,8 @@ fn elsewhere(kernel: &Kernel, process: &Process, address: u64) -> Option<Elsewhe
     kernel.processes.iter().filter(|(_, other)| other.space != process.space).find_map(|(_, other)| {
         let theirs = kernel.spaces.get(other.space)?.areas.containing(address)?;
         let origin = theirs.backing.object()?.origin();
-        let is_same = |area: &&Vma| area.shared && area.backing.object().is_some_and(|object| object.origin() == origin);
+        let is_same =
+            |area: &&Vma| area.shared && area.backing.object().is_some_and(|object| object.origin() == origin);
         let ours = own.iter().find(is_same)?;
         Some(Elsewhere {
             pid: other.pid,

@@ -61,7 +61,8 @@ impl StackSample {
         let pointer = kernel.threads[thread].registers.get(Gpr::Rsp);
         let page = |number: u64| (pointer & !(PAGE - 1)).saturating_add(number * PAGE).max(pointer);
         let samples = (0..MOST_PAGES_SKIPPED).map(page);
-        let mut samples = samples.map(|start| StackSample { start, bytes: Peek { kernel, thread }.bytes(start, limit) });
+        let mut samples =
+            samples.map(|start| StackSample { start, bytes: Peek { kernel, thread }.bytes(start, limit) });
         samples.find(|sample| !sample.bytes.is_empty()).unwrap_or_default()
     }
 }

@@ -1,8 +1,8 @@
 //! The text about crashes.
 
+use super::Crashes;
 use super::facts::{AreaFact, Cause, Crash, Elsewhere, Reason};
 use super::history::{Change, Changed, Site};
-use super::Crashes;
 use crate::source::{CodeMap, GuestFiles, Location, Sources, own_frame};
 use crate::text;
 use abi::mman::{PROT_EXEC, PROT_READ, PROT_WRITE};
@@ -140,11 +140,7 @@ impl Teller<'_> {
         let Site { id, tid, pid, thread, number, arguments, .. } = &*change.site;
         let call = table::show(*number, *arguments, Peek { kernel: self.files.kernel, thread: *id });
         let whose = if *pid == crash.pid { String::new() } else { format!(" of process {pid}") };
-        _ = writeln!(
-            out,
-            "  {what} {before} before, by {call} of thread {tid} ({}){whose}",
-            text::printable(thread)
-        );
+        _ = writeln!(out, "  {what} {before} before, by {call} of thread {tid} ({}){whose}", text::printable(thread));
         if let Some(location) = self.caller(&crash.code, &change.site) {
             _ = writeln!(out, "    at {}", place(&location));
         }
@@ -186,7 +182,9 @@ fn why(reason: &Reason, address: u64) -> String {
     match reason {
         Reason::Null if address == 0 => "a null pointer".to_string(),
         Reason::Null => format!("{address} bytes behind a null pointer"),
-        Reason::StackLimit(limit) => format!("the stack has reached its limit of {} (RLIMIT_STACK)", text::size(*limit)),
+        Reason::StackLimit(limit) => {
+            format!("the stack has reached its limit of {} (RLIMIT_STACK)", text::size(*limit))
+        }
         Reason::Unmapped(_) => "nothing is mapped there (SEGV_MAPERR)".to_string(),
         Reason::Forbidden(area) => format!("the page permits {} (SEGV_ACCERR): {}", permits(area), shown(area)),
         Reason::BehindFile { area, size, offset, .. } => format!(
@@ -266,7 +264,9 @@ fn verdict(crash: &Crash) -> (&'static str, Option<String>) {
         }
         Cause::Exception(_) => None,
         Cause::Access { reason, change, .. } => match reason {
-            Reason::StackLimit(_) => Some("look for a recursion that does not end; `ulimit -s` sets the limit".to_string()),
+            Reason::StackLimit(_) => {
+                Some("look for a recursion that does not end; `ulimit -s` sets the limit".to_string())
+            }
             Reason::Unmapped(Some(_)) => {
                 Some("keep offsets in shared memory, not pointers: each process has it at another address".to_string())
             }

@@ -1,0 +1,85 @@
+//! What the stock tools say about memory: they agree with each other, with /proc, and with the frames in use.
+
+mod common;
+
+use common::{Scratch, finish, has, jar, plain_environment};
+use std::collections::BTreeMap;
+
+/// Lines of a key and numbers, as a script printed them in the jar.
+fn measure(name: &str, script: &str) -> BTreeMap<String, Vec<u64>> {
+    let scratch = Scratch::new(name);
+    let mut command = jar(&["--memory", "1G"]);
+    let outcome = finish(plain_environment(command.args(["sh", "-c", script]), scratch.path()), b"");
+    assert_eq!((outcome.status, outcome.stderr.len()), (0, 0), "{outcome:?}");
+    let text = String::from_utf8(outcome.stdout).expect("the scripts print text");
+    let line = |line: &str| {
+        let mut words = line.split_whitespace();
+        let key = words.next().unwrap_or_default().to_string();
+        (key, words.map(|word| word.parse().unwrap_or_else(|_| panic!("a number in {line:?}"))).collect())
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn the_shares_of_all_processes_add_up_to_the_frames_in_use() {
+    if !has(&["sh", "sleep", "cat", "awk"]) {
+        return;
+    }
+    let script = r#"
+        sleep 100 & sleep 100 & sleep 0.1
+        cat /proc/[0-9]*/smaps /proc/self/smaps /proc/meminfo > all
+        awk '/^Pss:/ { pss += $2; areas++ } /^(AnonPages|Mapped):/ { used += $2 }
+             END { print "shares", pss, used, areas }' all
+        awk '/ r-xp .*libc/ { code = 1 } /^Rss:/ && code { rss += $2 } /^Pss:/ && code { pss += $2 }
+             /^Private_/ && code { private += $2 } /^VmFlags/ { code = 0 }
+             END { print "code", rss, pss, private }' /proc/$!/smaps"#;
+    let found = measure("shares", script);
+    let [shares, used, areas] = found["shares"][..] else { panic!("{found:?}") };
+    assert!(shares > 0 && areas > 40, "{found:?}");
+    // Each area's share is rounded down to kilobytes.
+    assert!(shares <= used && used - shares <= areas, "{found:?}");
+    // Two sleeps, the shell and awk have the C library's code in the same frames.
+    let [rss, pss, private] = found["code"][..] else { panic!("{found:?}") };
+    assert!(private == 0 && pss * 3 < rss, "{found:?}");
+}
+
+#[test]
+fn stock_tools_agree_with_proc() {
+    if !has(&["sh", "sleep", "awk", "pmap", "ps", "top", "free", "vmstat", "busybox"]) {
+        return;
+    }
+    let script = r#"
+        sleep 100 & p=$! ; sleep 0.1
+        awk '/^Size:/ { size += $2 } /^Rss:/ { rss += $2 } /^Pss:/ { pss += $2 } /^(Private|Shared)_Dirty:/ { dirty += $2 }
+             END { print "smaps", size, rss; print "dirty", dirty }' /proc/$p/smaps
+        pmap -x $p | awk 'END { print "pmap-x", $3, $4; print "pmap-dirty", $5 }'
+        pmap -X $p | awk 'END { print "pmap-X", $1, $2 }'
+        awk '/^VmSize/ { size = $2 } /^VmRSS/ { print "status", size, $2 }' /proc/$p/status
+        awk '{ print "statm", $1 * 4, $2 * 4 }' /proc/$p/statm
+        awk '{ print "stat", $23 / 1024, $24 * 4 }' /proc/$p/stat
+        ps -o vsz=,rss= -p $p | awk '{ print "ps", $1, $2 }'
+        ps aux | awk -v p=$p '$2 == p { print "ps-aux", $5, $6 }'
+        top -b -n1 -p $p | awk 'END { print "top", $5, $6 }'
+        awk '/^Rss:/ { print "rollup", $2 }' /proc/$p/smaps_rollup
+        busybox top -b -n1 | awk -v p=$p '$1 == p { print "busybox-top", $5 }'
+        free -k | awk '/^Mem:/ { print "free", $2 }'
+        busybox free -k | awk '/^Mem:/ { print "busybox-free", $2 }'
+        vmstat -s | awk '/total memory/ { print "vmstat-s", $1 }'
+        awk '/^MemTotal/ { print "total", $2 }' /proc/meminfo
+        awk '/^Mem(Total|Free)|^Cached|^Buffers|^AnonPages|^PageTables/ { n[$1] = $2 }
+             END { print "sum", n["MemFree:"] + n["Cached:"] + n["Buffers:"] + n["AnonPages:"] + n["PageTables:"] }' /proc/meminfo
+        vmstat 1 2 | awk 'END { print "vmstat", $4 }'"#;
+    let found = measure("tools", script);
+    for tool in ["pmap-x", "pmap-X", "status", "statm", "stat", "ps", "ps-aux", "top"] {
+        assert_eq!(found[tool], found["smaps"], "{tool}: {found:?}");
+    }
+    assert_eq!(found["pmap-dirty"], found["dirty"], "{found:?}");
+    assert_eq!(found["rollup"][0], found["smaps"][1], "{found:?}");
+    assert_eq!(found["busybox-top"][0], found["smaps"][0], "{found:?}");
+    for tool in ["free", "busybox-free", "vmstat-s", "total"] {
+        assert_eq!(found[tool], [1 << 20], "{tool}: {found:?}");
+    }
+    // Every frame is free, a page of a file, private or a page table; the zero page alone is none of these.
+    assert!((1 << 20) - found["sum"][0] <= 16, "{found:?}");
+    assert!(found["vmstat"][0] < 1 << 20 && found["vmstat"][0] > 900_000, "{found:?}");
+}
