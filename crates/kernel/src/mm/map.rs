@@ -79,7 +79,7 @@ pub fn map(call: &mut Call, space: Id<AddressSpace>, mut request: Request) -> Re
         return Err(Errno::EINVAL.because("`length` is 0"));
     }
     let length = round_up(request.length).ok_or(Errno::ENOMEM.because("`length` is larger than any address space"))?;
-    check_offset(&request, length)?;
+    check_alignment(&request)?;
     if call.kernel.spaces[space].areas.len() > call.kernel.mm.settings.most_areas {
         return Err(Errno::ENOMEM.because("the process has too many mappings, `vm.max_map_count`"));
     }
@@ -99,6 +99,7 @@ pub fn map(call: &mut Call, space: Id<AddressSpace>, mut request: Request) -> Re
         check_modes(call, file, request.flags & MAP_TYPE != MAP_PRIVATE && request.protection & PROT_WRITE != 0)?;
         request.source = Source::Anonymous;
     }
+    check_offset(&request, length)?;
     let mut area = describe(call, space, &request, start..end)?;
     if area.flags.has(AreaFlags::LOCKED) {
         limits::may_lock(call, space, length)?;
@@ -143,11 +144,18 @@ pub(crate) fn round_up(length: u64) -> Option<u64> {
     Some(length.checked_add(PAGE - 1)? & !(PAGE - 1))
 }
 
+fn check_alignment(request: &Request) -> Result<(), Error> {
+    match request.source {
+        Source::File { offset, .. } | Source::Shared { offset, .. } if offset & (PAGE - 1) != 0 => {
+            Err(Errno::EINVAL.because("`offset` is not a multiple of the page size"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Linux `file_mmap_ok`, which comes after the place was found.
 fn check_offset(request: &Request, length: u64) -> Result<(), Error> {
     let (Source::File { offset, .. } | Source::Shared { offset, .. }) = request.source else { return Ok(()) };
-    if offset & (PAGE - 1) != 0 {
-        return Err(Errno::EINVAL.because("`offset` is not a multiple of the page size"));
-    }
     // File offsets are signed.
     if offset.checked_add(length).is_none_or(|end| end > i64::MAX as u64) {
         return Err(Errno::EOVERFLOW.because("`offset` plus `length` is too large for a file"));

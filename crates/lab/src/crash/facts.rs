@@ -61,7 +61,7 @@ pub enum Cause {
         /// How many bytes, if the instruction tells.
         bytes: Option<usize>,
         /// What is wrong with it.
-        reason: Reason,
+        reason: Box<Reason>,
         /// The area that ends below the address.
         below: Option<AreaFact>,
         /// The area that begins above it.
@@ -142,7 +142,7 @@ pub(super) fn observe(kernel: &Kernel, thread: Id<Thread>, fault: Fault<'_>, his
                 access,
                 address,
                 bytes: instruction.as_ref().and_then(accessed_bytes).filter(|_| access != Access::Execute),
-                reason: reason(kernel, here, process, address, bad, history),
+                reason: Box::new(reason(kernel, here, process, address, bad, history)),
                 below: space.areas.below(address + 1).map(|area| area_fact(kernel, process.space, area)),
                 above: space
                     .areas

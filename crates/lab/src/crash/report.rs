@@ -84,7 +84,7 @@ impl Teller<'_> {
         self.stack(out, crash);
         if let Cause::Access { address, reason, below, above, change, .. } = &crash.cause {
             self.history(out, crash, reason, change.as_ref());
-            if let Reason::Unmapped(elsewhere) = reason {
+            if let Reason::Unmapped(elsewhere) = &**reason {
                 neighbours(out, *address, below.as_ref(), above.as_ref());
                 if let Some(elsewhere) = elsewhere {
                     shared_elsewhere(out, elsewhere);
@@ -263,7 +263,7 @@ fn verdict(crash: &Crash) -> (&'static str, Option<String>) {
             return ("this is something belljar does not support", None);
         }
         Cause::Exception(_) => None,
-        Cause::Access { reason, change, .. } => match reason {
+        Cause::Access { reason, change, .. } => match &**reason {
             Reason::StackLimit(_) => {
                 Some("look for a recursion that does not end; `ulimit -s` sets the limit".to_string())
             }
