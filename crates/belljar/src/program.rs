@@ -52,7 +52,8 @@ pub fn find(name: &OsStr, path: Option<&OsStr>, directory: &Path) -> Result<Prog
 
 /// Looks at a file: is it something that execve(2) would take?
 fn check(path: &Path, name: &OsStr) -> Result<Program, Failure> {
-    let shown = path.display();
+    let absolute = absolute(path);
+    let shown = OsStr::from_bytes(&absolute).display();
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -77,7 +78,6 @@ fn check(path: &Path, name: &OsStr) -> Result<Program, Failure> {
     File::open(path)
         .and_then(|file| file.take(256).read_to_end(&mut head))
         .map_err(|error| Failure::cannot_execute(&format!("{shown}: {error}")))?;
-    let absolute = absolute(path);
     let plain = Program { path: absolute.clone(), arguments: vec![name.as_bytes().to_vec()] };
     if head.starts_with(b"\x7fELF") {
         check_elf(&head).map_err(|what| Failure::cannot_execute(&format!("{shown}: {what}")))?;
