@@ -56,13 +56,16 @@ pub fn create(kernel: &mut Kernel) -> Id<IpcNamespace> {
 pub fn release(call: &mut Call, id: Id<IpcNamespace>) {
     let namespace = &mut call.kernel.ipc_namespaces[id];
     assert!(namespace.references > 0, "a thread leaves a namespace once");
-    namespace.references -= 1;
-    if namespace.references == 0 && id != FIRST {
-        let directory = namespace.posix_queues.directory;
-        sysv::remove_all(call, id);
-        posix::names::remove_all(call.kernel, directory);
-        forget_if_empty(call.kernel, id);
+    if namespace.references > 1 || id == FIRST {
+        namespace.references -= 1;
+        return;
     }
+    // It is held while what is in it goes: its last segment would take it along.
+    let directory = namespace.posix_queues.directory;
+    sysv::remove_all(call, id);
+    posix::names::remove_all(call.kernel, directory);
+    call.kernel.ipc_namespaces[id].references = 0;
+    forget_if_empty(call.kernel, id);
 }
 
 /// The last segment of a namespace that nobody is in is gone: so is the namespace.
