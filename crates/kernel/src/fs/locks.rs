@@ -27,7 +27,18 @@ pub struct Locks {
     /// Record locks.
     pub records: Vec<RecordLock>,
     /// flock(2) locks.
-    pub whole: Vec<(Id<FileDescription>, Mode)>,
+    pub whole: Vec<WholeLock>,
+}
+
+/// A lock of flock(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WholeLock {
+    /// Through which description it was taken, and lives.
+    pub file: Id<FileDescription>,
+    /// Shared or exclusive.
+    pub mode: Mode,
+    /// The number of the process that took it.
+    pub pid: i32,
 }
 
 /// Whether others may hold the lock too.
@@ -128,7 +139,7 @@ impl Locks {
         !self
             .whole
             .iter()
-            .any(|(holder, held)| *holder != file && (*held == Mode::Exclusive || mode == Mode::Exclusive))
+            .any(|held| held.file != file && (held.mode == Mode::Exclusive || mode == Mode::Exclusive))
     }
 }
 
@@ -181,6 +192,10 @@ impl Blocking for TakeLock {
         Interrupted::RestartIfAllowed
     }
 
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
+    }
+
     fn release(&mut self, call: &mut Call) {
         call.release_file(self.file);
     }
@@ -221,16 +236,18 @@ pub struct TakeWhole {
     pub inode: Id<Inode>,
     /// Shared or exclusive.
     pub mode: Mode,
+    /// The number of the process that asks.
+    pub pid: i32,
 }
 
 impl Blocking for TakeWhole {
     fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
         let locks = &mut call.kernel.vfs.inodes[self.inode].locks;
         // "Converting a lock is not guaranteed to be atomic: the existing lock is first removed", flock(2).
-        locks.whole.retain(|(holder, _)| *holder != self.file);
+        locks.whole.retain(|held| held.file != self.file);
         let is_free = locks.is_whole_free(self.file, self.mode);
         if is_free {
-            locks.whole.push((self.file, self.mode));
+            locks.whole.push(WholeLock { file: self.file, mode: self.mode, pid: self.pid });
         }
         call.kernel.wake(WaitKey::FileLock(self.inode));
         if is_free { Ok(Step::Done(0)) } else { Ok(Step::Block(Wait::on(WaitKey::FileLock(self.inode)))) }
@@ -238,6 +255,10 @@ impl Blocking for TakeWhole {
 
     fn interrupted(&self) -> Interrupted {
         Interrupted::RestartIfAllowed
+    }
+
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
     }
 
     fn release(&mut self, call: &mut Call) {
@@ -250,11 +271,6 @@ pub(super) fn give_up(kernel: &mut Kernel, inode: Id<Inode>, owner: Owner, start
     if kernel.vfs.inodes[inode].locks.give_up(owner, start, last) {
         kernel.wake(WaitKey::FileLock(inode));
     }
-}
-
-/// The text of `/proc/locks`.
-pub fn text(_kernel: &Kernel) -> Vec<u8> {
-    Vec::new()
 }
 
 /// A descriptor of `table` for `file` was closed: the record locks that its process holds on the file go, fcntl(2).
@@ -275,7 +291,7 @@ pub(super) fn forget_description(kernel: &mut Kernel, file: Id<FileDescription>)
     }
     let locks = &mut kernel.vfs.inodes[inode].locks;
     let before = locks.whole.len();
-    locks.whole.retain(|(holder, _)| *holder != file);
+    locks.whole.retain(|held| held.file != file);
     if locks.whole.len() < before {
         kernel.wake(WaitKey::FileLock(inode));
     }

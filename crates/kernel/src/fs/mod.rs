@@ -19,6 +19,7 @@ pub mod file;
 pub mod generated;
 mod inode;
 pub mod inotify;
+mod lock_listing;
 pub mod locks;
 pub mod mount;
 pub(crate) mod names;

@@ -9,6 +9,7 @@ use super::path::Place;
 use super::stream;
 use crate::entry::Call;
 use crate::kernel::Kernel;
+use crate::socket::Socket;
 use crate::table::Id;
 use abi::Error;
 use abi::stat::{S_IFIFO, S_IFSOCK, Stat, Statfs, Time, make_device};
@@ -72,7 +73,7 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
         }),
         FileObject::Socket(socket) => Ok(Stat {
             device: SOCKET_DEVICE,
-            inode: FIRST_SOCKET_INODE + u64::from(socket.index()),
+            inode: socket_number(socket),
             mode: S_IFSOCK | 0o777,
             ..nameless(call)
         }),
@@ -86,6 +87,11 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
             Ok(Stat { device: ANONYMOUS_DEVICE, inode: ANONYMOUS_INODE, mode: 0o600, ..nameless(call) })
         }
     }
+}
+
+/// The inode number of a socket.
+pub fn socket_number(socket: Id<Socket>) -> u64 {
+    FIRST_SOCKET_INODE + u64::from(socket.index())
 }
 
 /// What pipes and the like have in common.
@@ -193,7 +199,7 @@ pub fn name_of_file(kernel: &Kernel, file: Id<FileDescription>) -> Vec<u8> {
         FileObject::SignalFd(_) => b"anon_inode:[signalfd]".to_vec(),
         FileObject::MessageQueue(_) => unreachable!("a queue has a node"),
         FileObject::Socket(socket) => {
-            format!("socket:[{}]", FIRST_SOCKET_INODE + u64::from(socket.index())).into_bytes()
+            format!("socket:[{}]", socket_number(socket)).into_bytes()
         }
     }
 }

@@ -197,13 +197,10 @@ fn pipe_size(call: &mut Call, file: Id<FileDescription>, command: u32, argument:
     else {
         return Err(Errno::EBADF.because("the file is no pipe"));
     };
-    let pipe = &mut call.kernel.pipes[id];
     if command == F_GETPIPE_SZ {
-        return Ok(Flow::Done(pipe.capacity_bytes() as u64));
+        return Ok(Flow::Done(call.kernel.pipes[id].capacity_bytes() as u64));
     }
-    let size = pipe.set_capacity(argument as u32, crate::ipc::pipe::MAX_SIZE)?;
-    call.kernel.wake(crate::wait::WaitKey::PipeWritable(id));
-    Ok(Flow::Done(size as u64))
+    Ok(Flow::Done(crate::ipc::pipe::set_size(call, id, argument as u32)? as u64))
 }
 
 /// memfd_create(2) "File sealing".
@@ -364,7 +361,7 @@ pub(crate) fn flock(call: &mut Call, fd: Fd, operation: u32) -> SysResult {
     };
     let locks = &mut call.kernel.vfs.inodes[inode].locks;
     let Some(mode) = mode else {
-        locks.whole.retain(|(holder, _)| *holder != file);
+        locks.whole.retain(|held| held.file != file);
         call.kernel.wake(crate::wait::WaitKey::FileLock(inode));
         return Flow::OK;
     };
@@ -372,7 +369,8 @@ pub(crate) fn flock(call: &mut Call, fd: Fd, operation: u32) -> SysResult {
         return Err(Errno::EAGAIN.because("another open file holds a lock"));
     }
     let file = call.hold(file);
-    ops::start(call, TakeWhole { file, inode, mode })
+    let pid = call.process().pid;
+    ops::start(call, TakeWhole { file, inode, mode, pid })
 }
 
 /// ioctl(2): requests that every file knows; others go to the object.

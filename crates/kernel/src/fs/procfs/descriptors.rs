@@ -3,7 +3,7 @@
 use super::Subject;
 use super::process;
 use crate::entry::Call;
-use crate::fs::{Fd, FdEntry, FileDescription, FileObject, stat};
+use crate::fs::{Fd, FdEntry, FileDescription, FileObject, lock_listing, stat};
 use crate::kernel::Kernel;
 use crate::table::Id;
 use abi::fcntl::{O_CLOEXEC, O_PATH};
@@ -51,6 +51,9 @@ pub(crate) fn info(call: &mut Call, subject: Subject, number: i32) -> Result<Vec
     let mut text = format!("pos:\t{}\nflags:\t0{flags:o}\nmnt_id:\t{mount}\nino:\t{inode}\n", description.offset);
     if let FileObject::Master(terminal) = description.object {
         let _ = writeln!(text, "tty-index:\t{}", kernel.terminals.table[terminal].number());
+    }
+    if let Some(thread) = subject.thread(kernel) {
+        text += &lock_listing::text_of_file(kernel, found.file, kernel.threads[thread].fd_table);
     }
     Ok(text.into_bytes())
 }

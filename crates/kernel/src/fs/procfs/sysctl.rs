@@ -29,7 +29,9 @@ tree! {
         NrOpen = "fs/nr_open" 0o444;
         OverflowFsGid = "fs/overflowgid" 0o444;
         OverflowFsUid = "fs/overflowuid" 0o444;
-        PipeMaxSize = "fs/pipe-max-size" 0o444;
+        PipeMaxSize = "fs/pipe-max-size" 0o644;
+        PipeUserPagesHard = "fs/pipe-user-pages-hard" 0o644;
+        PipeUserPagesSoft = "fs/pipe-user-pages-soft" 0o644;
         ProtectedSymlinks = "fs/protected_symlinks" 0o444;
         Arch = "kernel/arch" 0o444;
         AutoMsgmni = "kernel/auto_msgmni" 0o644;
@@ -116,7 +118,9 @@ fn value(kernel: &Kernel, setting: Setting) -> String {
         Setting::OverflowFsGid | Setting::OverflowFsUid | Setting::OverflowGid | Setting::OverflowUid => {
             OVERFLOW_ID.to_string()
         }
-        Setting::PipeMaxSize => pipe::MAX_SIZE.to_string(),
+        Setting::PipeMaxSize => kernel.pipe_limits.largest.to_string(),
+        Setting::PipeUserPagesHard => kernel.pipe_limits.hard_pages.to_string(),
+        Setting::PipeUserPagesSoft => kernel.pipe_limits.soft_pages.to_string(),
         // See `check_sticky_link` in fs/path.rs.
         Setting::ProtectedSymlinks => "1".to_string(),
         Setting::Arch => release::MACHINE.to_string(),
@@ -198,6 +202,12 @@ pub fn write(call: &mut Call, setting: Setting, mode: u32, bytes: &[u8]) -> Resu
         Setting::Domainname => call.kernel.domain_name = line(bytes),
         Setting::OvercommitMemory => settings.overcommit = within(bytes, 0, 2)? as u32,
         Setting::OvercommitRatio => settings.overcommit_ratio = within(bytes, 0, i64::from(i32::MAX))? as u32,
+        Setting::PipeMaxSize => {
+            let size = within(bytes, 1, 1 << 31)?;
+            call.kernel.pipe_limits.largest = pipe::slots_for(size as u64)? * pipe::SLOT_SIZE;
+        }
+        Setting::PipeUserPagesHard => call.kernel.pipe_limits.hard_pages = within(bytes, 0, i64::MAX)? as u64,
+        Setting::PipeUserPagesSoft => call.kernel.pipe_limits.soft_pages = within(bytes, 0, i64::MAX)? as u64,
         Setting::MaxMapCount => settings.most_areas = within(bytes, 0, i64::from(i32::MAX))? as usize,
         Setting::MmapMinAddr => settings.lowest_address = within(bytes, 0, i64::MAX)? as u64,
         _ => return Err(Errno::EACCES.because("the setting cannot be changed")),

@@ -80,7 +80,7 @@ pub(crate) fn read(call: &mut Call, file: SystemFile) -> Result<Vec<u8>, Error> 
             text.into_bytes()
         }
         SystemFile::Loadavg => load_average(kernel),
-        SystemFile::Locks => crate::fs::locks::text(kernel),
+        SystemFile::Locks => crate::fs::lock_listing::text(kernel),
         SystemFile::Meminfo => meminfo::text(kernel),
         SystemFile::Partitions => "major minor  #blocks  name\n\n".into(),
         SystemFile::Stat => statistics(kernel),
