@@ -1,4 +1,4 @@
-//! The system calls futex(2), futex_waitv(2), set_robust_list(2), get_robust_list(2), set_tid_address(2).
+//! The system calls futex(2), futex_waitv(2), futex_wait, futex_wake, futex_requeue, set_robust_list(2), get_robust_list(2), set_tid_address(2).
 
 use super::key::{Key, Sharing};
 use super::pi::{self, LockPi};
@@ -6,9 +6,10 @@ use super::wait::FutexWait;
 use super::waitv::{Entry, FutexWaitMany};
 use crate::clock::Instant;
 use crate::entry::Call;
-use crate::event::Event;
-use crate::process::permission;
-use crate::syscalls::operation::{Flow, Operation, SysResult};
+use crate::kernel::Kernel;
+use crate::process::{Thread, ThreadState, permission};
+use crate::syscalls::operation::{Flow, Interrupted, Operation, SysResult};
+use crate::table::Id;
 use crate::user::UserPtr;
 use crate::wait::WaitKey;
 use abi::futex::*;
@@ -43,8 +44,10 @@ pub fn futex(
         }
         FUTEX_WAKE => wake(call, address, value, u32::MAX, sharing),
         FUTEX_WAKE_BITSET => wake(call, address, value, value3, sharing),
-        FUTEX_REQUEUE => requeue(call, address, value, timeout as u32, address2, None, sharing),
-        FUTEX_CMP_REQUEUE => requeue(call, address, value, timeout as u32, address2, Some(value3), sharing),
+        FUTEX_REQUEUE => requeue(call, (address, sharing), (address2, sharing), value, timeout as u32, None),
+        FUTEX_CMP_REQUEUE => {
+            requeue(call, (address, sharing), (address2, sharing), value, timeout as u32, Some(value3))
+        }
         FUTEX_WAKE_OP => wake_op(call, address, value, timeout as u32, address2, value3, sharing),
         FUTEX_LOCK_PI | FUTEX_LOCK_PI2 => {
             let is_realtime = command == FUTEX_LOCK_PI || is_realtime;
@@ -54,9 +57,19 @@ pub fn futex(
         }
         FUTEX_TRYLOCK_PI => pi::try_lock(call, address, sharing),
         FUTEX_UNLOCK_PI => pi::unlock(call, address, sharing),
-        FUTEX_WAIT_REQUEUE_PI | FUTEX_CMP_REQUEUE_PI => {
-            call.kernel.emit(Event::Unsupported { number: 202, what: "futex requeued to an owned futex" });
-            Err(Errno::ENOSYS.because("requeueing to an owned futex is not there"))
+        FUTEX_WAIT_REQUEUE_PI => {
+            let deadline = deadline(call, timeout, true, is_realtime)?;
+            wait_for_move(call, address, value, address2, sharing, deadline)
+        }
+        FUTEX_CMP_REQUEUE_PI => {
+            if value != 1 || (timeout as i32) < 0 {
+                return Err(Errno::EINVAL.because("one sleeper is woken, no more and no less"));
+            }
+            let (from, to) = (Key::of(call, address, sharing)?, Key::of(call, address2, sharing)?);
+            if from == to {
+                return Err(Errno::EINVAL.because("both futexes are the same"));
+            }
+            pi::requeue(call, (address, from), (address2, to), timeout as u32, value3)
         }
         _ => Err(Errno::ENOSYS.because("no such futex operation")),
     }
@@ -94,7 +107,29 @@ fn wait(
         return Err(Errno::EINVAL.because("the bit set is empty"));
     }
     Key::of(call, address, sharing)?;
-    Ok(FutexWait { address, expected, bits, deadline, sharing, key: None, is_woken: false }.into())
+    // Linux: without a timeout ERESTARTSYS, with one ERESTART_RESTARTBLOCK, which a handler turns into EINTR.
+    let interrupted = if deadline.is_some() { Interrupted::Never } else { Interrupted::RestartIfAllowed };
+    let (owned, key, is_woken) = (None, None, false);
+    Ok(FutexWait { address, expected, bits, deadline, interrupted, owned, sharing, key, is_woken }.into())
+}
+
+/// FUTEX_WAIT_REQUEUE_PI: sleeps until it is moved to the second futex and owns that.
+fn wait_for_move(
+    call: &mut Call,
+    address: u64,
+    expected: u32,
+    address2: u64,
+    sharing: Sharing,
+    deadline: Option<Instant>,
+) -> SysResult {
+    let (from, to) = (Key::of(call, address, sharing)?, Key::of(call, address2, sharing)?);
+    if from == to {
+        return Err(Errno::EINVAL.because("both futexes are the same"));
+    }
+    // Restarted, it finds another value: futex_wait_requeue_pi().
+    let (interrupted, owned) = (Interrupted::RestartAlways, Some((to, address2)));
+    let (bits, key, is_woken) = (u32::MAX, None, false);
+    Ok(FutexWait { address, expected, bits, deadline, interrupted, owned, sharing, key, is_woken }.into())
 }
 
 fn wake(call: &mut Call, address: u64, most: u32, bits: u32, sharing: Sharing) -> SysResult {
@@ -102,26 +137,47 @@ fn wake(call: &mut Call, address: u64, most: u32, bits: u32, sharing: Sharing) -
         return Err(Errno::EINVAL.because("the bit set is empty"));
     }
     let key = Key::of(call, address, sharing)?;
+    if let Some(first) = call.kernel.waits.first(WaitKey::Futex(key))
+        && is_bound_to_own(call.kernel, first)
+    {
+        return Err(Errno::EINVAL.because("who sleeps there waits for a futex with an owner"));
+    }
     // Linux wakes one even if the number is not positive.
     let most = (most as i32).max(1) as u32;
     Ok(Flow::Done(super::wake::wake(call.kernel, key, most, bits)))
 }
 
+/// Whether a sleeper will own the futex when it is woken: FUTEX_LOCK_PI, FUTEX_WAIT_REQUEUE_PI.
+fn is_bound_to_own(kernel: &Kernel, thread: Id<Thread>) -> bool {
+    match &kernel.threads[thread].operation {
+        Some(Operation::LockPi(_)) => true,
+        Some(Operation::FutexWait(wait)) => wait.owned.is_some(),
+        _ => false,
+    }
+}
+
+/// Lets a sleeper sleep on at another futex.
+pub(super) fn move_sleeper(kernel: &mut Kernel, thread: Id<Thread>, to: Key) {
+    let ThreadState::Blocked(state) = &mut kernel.threads[thread].state else { return };
+    state.keys = WaitKey::Futex(to).into();
+    kernel.waits.cancel(thread);
+    kernel.waits.enqueue(WaitKey::Futex(to), thread);
+}
+
 /// FUTEX_REQUEUE, FUTEX_CMP_REQUEUE: wakes some, and lets others sleep on at a second futex.
 fn requeue(
     call: &mut Call,
-    address: u64,
+    (address, sharing): (u64, Sharing),
+    (address2, sharing2): (u64, Sharing),
     most_woken: u32,
     most_moved: u32,
-    address2: u64,
     expected: Option<u32>,
-    sharing: Sharing,
 ) -> SysResult {
     if (most_woken as i32) < 0 || (most_moved as i32) < 0 {
         return Err(Errno::EINVAL.because("a number of sleepers is negative"));
     }
     let from = Key::of(call, address, sharing)?;
-    let to = Key::of(call, address2, sharing)?;
+    let to = Key::of(call, address2, sharing2)?;
     if let Some(expected) = expected
         && call.read::<u32>(UserPtr::new(address))? != expected
     {
@@ -134,13 +190,12 @@ fn requeue(
         if moved == most_moved {
             break;
         }
-        let kernel = &mut *call.kernel;
-        let Some(Operation::FutexWait(wait)) = &mut kernel.threads[thread].operation else { continue };
+        if is_bound_to_own(call.kernel, thread) {
+            return Err(Errno::EINVAL.because("who sleeps there waits for a futex with an owner"));
+        }
+        let Some(Operation::FutexWait(wait)) = &mut call.kernel.threads[thread].operation else { continue };
         wait.key = Some(to);
-        let crate::process::ThreadState::Blocked(state) = &mut kernel.threads[thread].state else { continue };
-        state.keys = WaitKey::Futex(to).into();
-        kernel.waits.cancel(thread);
-        kernel.waits.enqueue(WaitKey::Futex(to), thread);
+        move_sleeper(call.kernel, thread, to);
         moved += 1;
     }
     // FUTEX_CMP_REQUEUE counts those that were moved, FUTEX_REQUEUE too (Linux; the man page says otherwise).
@@ -208,23 +263,91 @@ pub fn futex_waitv(
     if count == 0 || count > FUTEX_WAITV_MAX || waiters.is_null() {
         return Err(Errno::EINVAL.because("there are no futexes, or more than 128"));
     }
-    if timeout != 0 && clock != abi::time::CLOCK_MONOTONIC && clock != abi::time::CLOCK_REALTIME {
-        return Err(Errno::EINVAL.because("the clock is neither CLOCK_MONOTONIC nor CLOCK_REALTIME"));
-    }
+    check_clock(timeout, clock)?;
     let deadline = deadline(call, timeout, true, clock == abi::time::CLOCK_REALTIME)?;
     let mut entries = Vec::with_capacity(count as usize);
     for waiter in call.read_array::<FutexWaiter>(waiters, count as usize)? {
-        let is_known = waiter.flags & !(FUTEX2_PRIVATE | 3) == 0 && waiter.flags & 3 == FUTEX2_SIZE_U32;
-        if !is_known || waiter._reserved != 0 {
-            return Err(Errno::EINVAL.because("a futex has unknown flags or is not 32 bits wide"));
-        }
-        let Ok(expected) = u32::try_from(waiter.value) else {
-            return Err(Errno::EINVAL.because("the expected value has more than 32 bits"));
-        };
-        let sharing = if waiter.flags & FUTEX2_PRIVATE != 0 { Sharing::Private } else { Sharing::Shared };
-        entries.push(Entry { address: waiter.address, expected, sharing });
+        entries.push(entry(&waiter)?);
     }
     Ok(FutexWaitMany { entries, deadline, keys: Vec::new(), woken: None }.into())
+}
+
+/// What a `struct futex_waitv` means.
+fn entry(waiter: &FutexWaiter) -> Result<Entry, Error> {
+    if waiter._reserved != 0 {
+        return Err(Errno::EINVAL.because("`__reserved` is not 0"));
+    }
+    let sharing = sharing_of(waiter.flags)?;
+    Ok(Entry { address: waiter.address, expected: narrow(waiter.value)?, sharing })
+}
+
+/// What the flags of a futex2 call mean: 32 bits, private or not.
+fn sharing_of(flags: u32) -> Result<Sharing, Error> {
+    if flags & !(FUTEX2_PRIVATE | 3) != 0 || flags & 3 != FUTEX2_SIZE_U32 {
+        return Err(Errno::EINVAL.because("a futex has unknown flags or is not 32 bits wide"));
+    }
+    Ok(if flags & FUTEX2_PRIVATE != 0 { Sharing::Private } else { Sharing::Shared })
+}
+
+/// A value or bit set for a futex of 32 bits.
+fn narrow(value: u64) -> Result<u32, Error> {
+    u32::try_from(value).map_err(|_| Errno::EINVAL.because("a value has more than 32 bits"))
+}
+
+/// futex_wake, Linux 6.7: FUTEX_WAKE_BITSET, but it wakes nobody if it is asked to.
+pub fn futex_wake(call: &mut Call, address: u64, bits: u64, most: i32, flags: u32) -> SysResult {
+    let (sharing, bits) = (sharing_of(flags)?, narrow(bits)?);
+    if bits != 0 && most == 0 {
+        Key::of(call, address, sharing)?;
+        return Flow::OK;
+    }
+    wake(call, address, most as u32, bits, sharing)
+}
+
+/// futex_wait, Linux 6.7: FUTEX_WAIT_BITSET with a choice of the clock, and restarted after handlers that permit it.
+pub fn futex_wait(
+    call: &mut Call,
+    address: u64,
+    expected: u64,
+    bits: u64,
+    flags: u32,
+    timeout: u64,
+    clock: i32,
+) -> SysResult {
+    let (sharing, expected, bits) = (sharing_of(flags)?, narrow(expected)?, narrow(bits)?);
+    check_clock(timeout, clock)?;
+    let deadline = deadline(call, timeout, true, clock == abi::time::CLOCK_REALTIME)?;
+    if bits == 0 {
+        return Err(Errno::EINVAL.because("the bit set is empty"));
+    }
+    Key::of(call, address, sharing)?;
+    let (interrupted, owned, key, is_woken) = (Interrupted::RestartIfAllowed, None, None, false);
+    Ok(FutexWait { address, expected, bits, deadline, interrupted, owned, sharing, key, is_woken }.into())
+}
+
+/// futex_requeue, Linux 6.7: FUTEX_CMP_REQUEUE between futexes of which each says whether it is private.
+pub fn futex_requeue(
+    call: &mut Call,
+    waiters: UserPtr<FutexWaiter>,
+    flags: u32,
+    most_woken: i32,
+    most_moved: i32,
+) -> SysResult {
+    if flags != 0 || waiters.is_null() {
+        return Err(Errno::EINVAL.because("`flags` is not 0, or there are no futexes"));
+    }
+    let pair = call.read_array::<FutexWaiter>(waiters, 2)?;
+    let (from, to) = (entry(&pair[0])?, entry(&pair[1])?);
+    let (first, second) = ((from.address, from.sharing), (to.address, to.sharing));
+    requeue(call, first, second, most_woken as u32, most_moved as u32, Some(from.expected))
+}
+
+/// A timeout is on one of two clocks.
+fn check_clock(timeout: u64, clock: i32) -> Result<(), Error> {
+    if timeout != 0 && clock != abi::time::CLOCK_MONOTONIC && clock != abi::time::CLOCK_REALTIME {
+        return Err(Errno::EINVAL.because("the clock is neither CLOCK_MONOTONIC nor CLOCK_REALTIME"));
+    }
+    Ok(())
 }
 
 /// set_robust_list(2).

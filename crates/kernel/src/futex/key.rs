@@ -10,6 +10,8 @@ use abi::{Errno, Error};
 pub enum Key {
     /// A word that only users of one address space can mean, by its address.
     Private(Id<AddressSpace>, u64),
+    /// A word of private memory, as calls without `FUTEX_PRIVATE_FLAG` mean it: for Linux another one, `FUT_OFF_MMSHARED`.
+    Unshared(Id<AddressSpace>, u64),
     /// A word of a file or of shared memory, by its offset in bytes.
     Shared(Origin, u64),
 }
@@ -27,7 +29,7 @@ impl Key {
     /// A number that spreads keys over buckets.
     pub(crate) fn hash(self) -> usize {
         let (object, at) = match self {
-            Key::Private(space, address) => (space.index(), address),
+            Key::Private(space, address) | Key::Unshared(space, address) => (space.index(), address),
             Key::Shared(Origin::Inode(inode), offset) => (inode.index(), offset),
             Key::Shared(Origin::Shared(object), offset) => (object.index(), offset),
         };
@@ -55,6 +57,9 @@ impl Key {
         if address >= call.kernel.configuration.paging.user_end() {
             return Err(Errno::EFAULT.because("the futex lies outside the program's addresses"));
         }
-        Ok(Key::Private(space, address))
+        Ok(match sharing {
+            Sharing::Private => Key::Private(space, address),
+            Sharing::Shared => Key::Unshared(space, address),
+        })
     }
 }

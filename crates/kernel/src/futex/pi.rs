@@ -1,4 +1,4 @@
-//! Futexes with an owner that the kernel knows: FUTEX_LOCK_PI, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI.
+//! Futexes with an owner that the kernel knows: FUTEX_LOCK_PI, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI, FUTEX_CMP_REQUEUE_PI.
 //!
 //! The lock goes to the waiter of the highest real-time priority, among equals to who waits longest. Priorities are not lent:
 //! threads share the processor in turns, so an owner always comes to run.
@@ -32,6 +32,11 @@ pub struct LockPi {
 }
 
 impl LockPi {
+    /// Whether it is counted in `Kernel::pi_waiters`.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.is_counted
+    }
+
     pub(super) fn new(address: u64, sharing: Sharing, deadline: Option<Instant>) -> LockPi {
         LockPi { address, sharing, deadline, is_owner: false, owner: 0, key: None, is_counted: false }
     }
@@ -112,6 +117,57 @@ fn waits_for(kernel: &Kernel, waiter: u32, owner: u32) -> bool {
         waiter = lock.owner;
     }
     false
+}
+
+/// FUTEX_CMP_REQUEUE_PI: sleepers of FUTEX_WAIT_REQUEUE_PI go on to wait for the second futex; the first gets it, if it is
+/// free. `most`: how many are moved besides.
+///
+/// # Errors
+/// `EINVAL` if somebody else sleeps there, or waits to be moved to another futex; `EAGAIN` for another value; `EDEADLK`.
+pub(super) fn requeue(
+    call: &mut Call,
+    (address, from): (u64, Key),
+    (address2, to): (u64, Key),
+    most: u32,
+    expected: u32,
+) -> SysResult {
+    if call.read::<u32>(UserPtr::new(address))? != expected {
+        return Err(Errno::EAGAIN.because("the futex has another value than expected"));
+    }
+    let mut done = 0;
+    for thread in call.kernel.waits.on(WaitKey::Futex(from)) {
+        // The first is woken or moved, and then so many.
+        if done > u64::from(most) {
+            break;
+        }
+        let Some(Operation::FutexWait(wait)) = &call.kernel.threads[thread].operation else { continue };
+        let (owned, sharing, deadline) = (wait.owned, wait.sharing, wait.deadline);
+        if owned != Some((to, address2)) {
+            return Err(Errno::EINVAL.because("a sleeper does not wait to be moved to this futex"));
+        }
+        let word = UserPtr::<u32>::new(address2);
+        let (tid, value) = (call.kernel.threads[thread].tid as u32, call.read(word)?);
+        let owner = value & FUTEX_TID_MASK;
+        if owner == tid {
+            return Err(Errno::EDEADLK.because("the sleeper has the lock already"));
+        }
+        let mut lock = LockPi::new(address2, sharing, deadline);
+        if owner == 0 {
+            let waiters = if call.kernel.waits.any(WaitKey::Futex(to)) { FUTEX_WAITERS } else { 0 };
+            call.write(word, &(tid | value & FUTEX_OWNER_DIED | waiters))?;
+            lock.is_owner = true;
+            call.kernel.threads[thread].operation = Some(lock.into());
+            call.kernel.unblock(thread);
+        } else {
+            call.write(word, &(value | FUTEX_WAITERS))?;
+            (lock.owner, lock.key, lock.is_counted) = (owner, Some(to), true);
+            call.kernel.pi_waiters += 1;
+            call.kernel.threads[thread].operation = Some(lock.into());
+            super::calls::move_sleeper(call.kernel, thread, to);
+        }
+        done += 1;
+    }
+    Ok(Flow::Done(done))
 }
 
 /// FUTEX_TRYLOCK_PI.

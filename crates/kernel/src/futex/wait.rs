@@ -1,4 +1,4 @@
-//! FUTEX_WAIT, FUTEX_WAIT_BITSET.
+//! FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, futex_wait(2).
 
 use super::key::{Key, Sharing};
 use crate::clock::Instant;
@@ -19,6 +19,10 @@ pub struct FutexWait {
     pub bits: u32,
     /// When it gives up.
     pub deadline: Option<Instant>,
+    /// How a signal handler ends it.
+    pub(super) interrupted: Interrupted,
+    /// FUTEX_WAIT_REQUEUE_PI: the futex with an owner to which it may be moved, and nowhere else, and its address.
+    pub(super) owned: Option<(Key, u64)>,
     pub(super) sharing: Sharing,
     /// Where it sleeps now: FUTEX_REQUEUE moves it.
     pub(super) key: Option<Key>,
@@ -49,7 +53,6 @@ impl Blocking for FutexWait {
     }
 
     fn interrupted(&self) -> Interrupted {
-        // Linux: without a timeout ERESTARTSYS, with one ERESTART_RESTARTBLOCK, which a handler turns into EINTR.
-        if self.deadline.is_some() { Interrupted::Never } else { Interrupted::RestartIfAllowed }
+        self.interrupted
     }
 }

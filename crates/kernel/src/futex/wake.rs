@@ -31,7 +31,7 @@ pub(crate) fn wake(kernel: &mut Kernel, key: Key, most: u32, bits: u32) -> u64 {
 /// Marks a sleeper as woken; `false` if it does not wait for these bits.
 fn mark(kernel: &mut Kernel, thread: Id<Thread>, key: Key, bits: u32) -> bool {
     match &mut kernel.threads[thread].operation {
-        Some(Operation::FutexWait(wait)) if wait.bits & bits != 0 => {
+        Some(Operation::FutexWait(wait)) if wait.bits & bits != 0 && wait.owned.is_none() => {
             wait.is_woken = true;
             true
         }
@@ -40,14 +40,10 @@ fn mark(kernel: &mut Kernel, thread: Id<Thread>, key: Key, bits: u32) -> bool {
     }
 }
 
-/// Wakes one sleeper at an address of the calling process, shared or not: what the kernel does for a thread that ends.
-/// Linux passes no private flag there, so the word's mapping says which futex it is; sleepers with the flag count too.
+/// Wakes one sleeper at an address of the calling process: what the kernel does for a thread that ends. Linux passes no
+/// private flag there, so sleepers with the flag do not count.
 pub(crate) fn wake_one(call: &mut Call, address: u64) {
-    let Ok(shared) = Key::of(call, address, Sharing::Shared) else { return };
-    if wake(call.kernel, shared, 1, u32::MAX) == 0
-        && let Ok(private) = Key::of(call, address, Sharing::Private)
-        && private != shared
-    {
-        wake(call.kernel, private, 1, u32::MAX);
+    if let Ok(key) = Key::of(call, address, Sharing::Shared) {
+        wake(call.kernel, key, 1, u32::MAX);
     }
 }

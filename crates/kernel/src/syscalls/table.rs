@@ -397,7 +397,7 @@ syscalls! {
 
     // futexes
     202 futex(address: u64, operation: i32, value: u32, timeout: u64, address2: u64, value3: u32) =>
-       crate::futex::calls::futex, partial "requeueing to a futex with an owner; owners inherit no priority",
+       crate::futex::calls::futex, partial "owners inherit no priority",
        "futex(2)", "futex/basic.c";
     273 set_robust_list(head: u64, length: u64) => crate::futex::calls::set_robust_list,
        full, "set_robust_list(2)", "futex/robust.c";
@@ -405,6 +405,12 @@ syscalls! {
        full, "get_robust_list(2)", "futex/robust.c";
     449 futex_waitv(waiters: UserPtr<FutexWaiter>, count: u32, flags: u32, timeout: u64, clock: i32) =>
        crate::futex::calls::futex_waitv, full, "futex_waitv(2)", "futex/requeue.c";
+    454 futex_wake(address: u64, bits: u64, most: i32, flags: u32) => crate::futex::calls::futex_wake,
+       partial "FUTEX2_NUMA, FUTEX2_MPOL", "futex(2)", "futex/futex2.c";
+    455 futex_wait(address: u64, expected: u64, bits: u64, flags: u32, timeout: u64, clock: i32) =>
+       crate::futex::calls::futex_wait, partial "FUTEX2_NUMA, FUTEX2_MPOL", "futex(2)", "futex/futex2.c";
+    456 futex_requeue(waiters: UserPtr<FutexWaiter>, flags: u32, woken: i32, moved: i32) =>
+       crate::futex::calls::futex_requeue, partial "FUTEX2_NUMA, FUTEX2_MPOL", "futex(2)", "futex/futex2.c";
 
     // scheduling
     24 sched_yield() => crate::sched::calls::sched_yield, full, "sched_yield(2)", "process/scheduling.c";
