@@ -67,6 +67,10 @@ impl Blocking for Read {
         Interrupted::RestartIfAllowed
     }
 
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
+    }
+
     fn release(&mut self, call: &mut Call) {
         call.release_file(self.file);
     }
@@ -119,6 +123,10 @@ impl Blocking for Write {
 
     fn interrupted(&self) -> Interrupted {
         if self.done > 0 { Interrupted::Partial(self.done) } else { Interrupted::RestartIfAllowed }
+    }
+
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
     }
 
     fn release(&mut self, call: &mut Call) {

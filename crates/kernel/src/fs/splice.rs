@@ -4,14 +4,15 @@
 use super::bytes;
 use super::description::{FileDescription, FileObject, Transfer};
 use super::inode::Inode;
-use super::{file, stream};
+use super::{devfs, file, stream};
 use crate::entry::Call;
 use crate::event::Event;
-use crate::ipc::pipe::Pipe;
+use crate::ipc::pipe::{self, Pipe, SLOT_SIZE};
+use crate::socket::transfer;
 use crate::syscalls::operation::{Blocking, Interrupted, Step};
 use crate::table::Id;
-use crate::user::UserPtr;
-use crate::wait::{Wait, WaitKey};
+use crate::user::{UserBuffer, UserPtr};
+use crate::wait::{Keys, Wait, WaitKey};
 use abi::fcntl::O_APPEND;
 use abi::{Errno, Error};
 
@@ -94,6 +95,10 @@ impl Blocking for Splice {
         if self.done > 0 { Interrupted::Partial(self.done) } else { Interrupted::RestartIfAllowed }
     }
 
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.input.file, self.output.file]
+    }
+
     fn release(&mut self, call: &mut Call) {
         call.release_file(self.input.file);
         call.release_file(self.output.file);
@@ -103,49 +108,159 @@ impl Blocking for Splice {
 impl Splice {
     /// Moves what can be moved at once.
     fn move_some(&mut self, call: &mut Call) -> Result<Transfer, Error> {
-        let room = match room(call, &self.output)? {
-            Transfer::Done(room) => room as u64,
-            blocked => return Ok(blocked),
-        };
-        let limit = self.left.min(CHUNK).min(room);
-        let from = call.kernel.files[self.input.file].object;
-        let bytes = match pipe_of(from) {
-            Some(pipe) => {
-                // What tee(2) has copied already is still there.
-                let skip = if self.source == Source::Kept { self.done as usize } else { 0 };
-                let mut bytes = call.kernel.pipes[pipe].peek(skip + limit as usize);
-                bytes.drain(..skip.min(bytes.len()));
-                if bytes.is_empty() {
-                    let at_end = call.kernel.pipes[pipe].writers == 0 || self.done > 0;
-                    return Ok(match at_end {
-                        true => Transfer::Done(0),
-                        false => Transfer::WouldBlock(WaitKey::PipeReadable(pipe).into()),
-                    });
+        if let Some(blocked) = wait_for_room(call, &self.output)? {
+            return Ok(blocked);
+        }
+        let input = pipe_of(call.kernel.files[self.input.file].object);
+        let output = pipe_of(call.kernel.files[self.output.file].object);
+        if let Some(pipe) = input
+            && call.kernel.pipes[pipe].is_empty()
+        {
+            let at_end = call.kernel.pipes[pipe].writers == 0 || self.done > 0;
+            return Ok(match at_end {
+                true => Transfer::Done(0),
+                false => Transfer::WouldBlock(WaitKey::PipeReadable(pipe).into()),
+            });
+        }
+        let limit = usize::try_from(self.left).unwrap_or(usize::MAX);
+        match (input, output) {
+            (Some(from), Some(to)) => {
+                let stay = self.source == Source::Kept;
+                if stay && self.done > 0 {
+                    // What was there was copied; it still is.
+                    return Ok(Transfer::Done(0));
                 }
-                bytes
+                let count = pipe::move_slots(call.kernel, from, to, limit, stay);
+                note_written(call, to, count);
+                Ok(Transfer::Done(count))
             }
-            None => read_inode(call, &self.input, limit)?,
-        };
-        if bytes.is_empty() {
-            return Ok(Transfer::Done(0));
-        }
-        let count = match write_bytes(call, &self.output, &bytes)? {
-            Transfer::Done(count) => count,
-            blocked => return Ok(blocked),
-        };
-        match pipe_of(from) {
-            Some(pipe) if self.source == Source::Taken => {
-                call.kernel.pipes[pipe].skip(count);
-                call.kernel.emit(Event::PipeRead { pipe, bytes: count });
-                call.kernel.wake(WaitKey::PipeWritable(pipe));
+            (Some(from), None) => {
+                let bytes = call.kernel.pipes[from].peek(limit.min(CHUNK as usize));
+                let count = match write_bytes(call, &self.output, &bytes)? {
+                    Transfer::Done(count) => count,
+                    blocked => return Ok(blocked),
+                };
+                call.kernel.pipes[from].skip(count);
+                call.kernel.emit(Event::PipeRead { pipe: from, bytes: count });
+                call.kernel.wake(WaitKey::PipeWritable(from));
+                advance(call, &mut self.output, count);
+                Ok(Transfer::Done(count))
             }
-            Some(_) => {}
-            None => advance(call, &mut self.input, count),
+            (None, Some(to)) => {
+                let room = call.kernel.pipes[to].free_slots() * SLOT_SIZE;
+                let bytes = match read_input(call, &self.input, limit.min(room))? {
+                    Ok(bytes) => bytes,
+                    Err(_) if self.done > 0 => return Ok(Transfer::Done(0)),
+                    Err(keys) => return Ok(Transfer::WouldBlock(keys)),
+                };
+                let count = fill_slots(call, &self.input, to, &bytes);
+                note_written(call, to, count);
+                self.take_input(call, count)?;
+                Ok(Transfer::Done(count))
+            }
+            (None, None) => {
+                let bytes = match read_input(call, &self.input, limit.min(CHUNK as usize))? {
+                    Ok(bytes) if !bytes.is_empty() => bytes,
+                    Ok(_) => return Ok(Transfer::Done(0)),
+                    Err(keys) => return Ok(Transfer::WouldBlock(keys)),
+                };
+                let count = match write_bytes(call, &self.output, &bytes)? {
+                    Transfer::Done(count) => count,
+                    blocked => return Ok(blocked),
+                };
+                self.take_input(call, count)?;
+                advance(call, &mut self.output, count);
+                Ok(Transfer::Done(count))
+            }
         }
-        if pipe_of(call.kernel.files[self.output.file].object).is_none() {
-            advance(call, &mut self.output, count);
+    }
+
+    /// What was read from the input has arrived: it is taken.
+    fn take_input(&mut self, call: &mut Call, count: usize) -> Result<(), Error> {
+        match call.kernel.files[self.input.file].object {
+            FileObject::Socket(socket) => transfer::take_bytes(call, socket, count),
+            _ => advance(call, &mut self.input, count),
         }
-        Ok(Transfer::Done(count))
+        Ok(())
+    }
+}
+
+/// Fills slots with pages of a file, or parts of them, as far as there are free ones; how many bytes.
+fn fill_slots(call: &mut Call, input: &End, pipe: Id<Pipe>, bytes: &[u8]) -> usize {
+    let start = match call.kernel.files[input.file].object {
+        FileObject::Inode(_) => input.offset.unwrap_or(call.kernel.files[input.file].offset),
+        _ => 0,
+    };
+    let mut done = 0;
+    while done < bytes.len() && call.kernel.pipes[pipe].free_slots() > 0 {
+        let within = (start as usize + done) % SLOT_SIZE;
+        let length = (SLOT_SIZE - within).min(bytes.len() - done);
+        call.kernel.pipes[pipe].put_slot(&bytes[done..done + length]);
+        done += length;
+    }
+    done
+}
+
+fn note_written(call: &mut Call, pipe: Id<Pipe>, count: usize) {
+    if count > 0 {
+        call.kernel.emit(Event::PipeWrote { pipe, bytes: count });
+        call.kernel.wake(WaitKey::PipeReadable(pipe));
+    }
+}
+
+/// vmsplice(2) into a pipe: pages of memory, or parts of them, each in a slot of its own.
+#[derive(Clone, Debug)]
+pub struct SpliceMemory {
+    /// The pipe's open file; held.
+    pub file: Id<FileDescription>,
+    /// The pipe.
+    pub pipe: Id<Pipe>,
+    /// What is left.
+    pub from: UserBuffer,
+    /// Never sleeps: `SPLICE_F_NONBLOCK`.
+    pub nowait: bool,
+}
+
+impl Blocking for SpliceMemory {
+    fn step(&mut self, call: &mut Call) -> Result<Step, Error> {
+        if self.from.remaining() == 0 {
+            return Ok(Step::Done(0));
+        }
+        let output = End { file: self.file, offset: None, report: UserPtr::new(0) };
+        match wait_for_room(call, &output)? {
+            Some(_) if self.nowait => return Err(Errno::EAGAIN.because("the pipe is full")),
+            Some(Transfer::WouldBlock(keys)) => return Ok(Step::Block(Wait { keys, deadline: None })),
+            _ => {}
+        }
+        let mut done = 0;
+        while self.from.remaining() > 0 && call.kernel.pipes[self.pipe].free_slots() > 0 {
+            let front = self.from.front();
+            let within = front.address as usize % SLOT_SIZE;
+            let length = (SLOT_SIZE - within).min(usize::try_from(front.length).unwrap_or(SLOT_SIZE));
+            let mut bytes = [0; SLOT_SIZE];
+            match call.gather(&self.from, &mut bytes[..length]) {
+                Ok(()) => {}
+                Err(_) if done > 0 => break,
+                Err(error) => return Err(error),
+            }
+            call.kernel.pipes[self.pipe].put_slot(&bytes[..length]);
+            self.from.advance(length as u64);
+            done += length;
+        }
+        note_written(call, self.pipe, done);
+        Ok(Step::Done(done as u64))
+    }
+
+    fn interrupted(&self) -> Interrupted {
+        Interrupted::RestartIfAllowed
+    }
+
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
+    }
+
+    fn release(&mut self, call: &mut Call) {
+        call.release_file(self.file);
     }
 }
 
@@ -157,28 +272,39 @@ pub(super) fn pipe_of(object: FileObject) -> Option<Id<Pipe>> {
     }
 }
 
-/// Moves an end's offset along.
+/// Moves an end's offset along, if it has one.
 fn advance(call: &mut Call, end: &mut End, count: usize) {
     match &mut end.offset {
         Some(offset) => *offset += count as u64,
-        None => call.kernel.files[end.file].offset += count as u64,
+        None => {
+            if let FileObject::Inode(_) = call.kernel.files[end.file].object {
+                call.kernel.files[end.file].offset += count as u64;
+            }
+        }
     }
 }
 
-/// How many bytes an output takes at least; a pipe says when it has room again.
-fn room(call: &mut Call, output: &End) -> Result<Transfer, Error> {
-    let Some(pipe) = pipe_of(call.kernel.files[output.file].object) else {
-        return Ok(Transfer::Done(usize::MAX));
-    };
+/// Whether an output has no room: a pipe without a free slot, which says when it has one again.
+///
+/// # Errors
+/// `EPIPE` without readers.
+fn wait_for_room(call: &mut Call, output: &End) -> Result<Option<Transfer>, Error> {
+    let Some(pipe) = pipe_of(call.kernel.files[output.file].object) else { return Ok(None) };
     if call.kernel.pipes[pipe].readers == 0 {
         crate::ipc::broken_pipe(call);
         return Err(Errno::EPIPE.because("the pipe has no readers"));
     }
-    let pipe_now = &call.kernel.pipes[pipe];
-    if pipe_now.is_full() {
-        return Ok(Transfer::WouldBlock(WaitKey::PipeWritable(pipe).into()));
+    let is_full = call.kernel.pipes[pipe].is_full();
+    Ok(is_full.then(|| Transfer::WouldBlock(WaitKey::PipeWritable(pipe).into())))
+}
+
+/// Bytes of an input that is no pipe, which stay there; or what to wait for.
+fn read_input(call: &mut Call, input: &End, limit: usize) -> Result<Result<Vec<u8>, Keys>, Error> {
+    match call.kernel.files[input.file].object {
+        FileObject::Socket(socket) => transfer::peek_bytes(call, socket, limit),
+        FileObject::Device(device) => Ok(Ok(devfs::read_bytes(call, device, limit))),
+        _ => read_inode(call, input, limit as u64).map(Ok),
     }
-    Ok(Transfer::Done(pipe_now.capacity_bytes()))
 }
 
 /// Bytes of a regular file at an input's offset.
@@ -212,15 +338,7 @@ pub(super) fn write_bytes(call: &mut Call, output: &End, bytes: &[u8]) -> Result
             write_at(call, inode, offset, bytes).map(Transfer::Done)
         }
         FileObject::Stream(which) => stream::write_bytes(call, which, bytes).map(Transfer::Done),
-        FileObject::PipeWriter(pipe) | FileObject::Fifo { pipe, .. } => {
-            let count = call.kernel.pipes[pipe].push(bytes);
-            if count == 0 {
-                return Ok(Transfer::WouldBlock(WaitKey::PipeWritable(pipe).into()));
-            }
-            call.kernel.emit(Event::PipeWrote { pipe, bytes: count });
-            call.kernel.wake(WaitKey::PipeReadable(pipe));
-            Ok(Transfer::Done(count))
-        }
+        FileObject::Socket(socket) => transfer::write_bytes(call, output.file, socket, bytes),
         FileObject::Device(device) => super::devfs::write_bytes(device, bytes).map(Transfer::Done),
         _ => Err(Errno::EINVAL.because("the file takes no bytes from another")),
     }

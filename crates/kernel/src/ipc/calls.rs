@@ -19,7 +19,7 @@ pub(crate) fn pipe2(call: &mut Call, to: UserPtr<[i32; 2]>, flags: u32) -> SysRe
     if flags & !(O_CLOEXEC | O_NONBLOCK | O_DIRECT) != 0 {
         return Err(Errno::EINVAL.because("`flags` has unknown bits"));
     }
-    let id = pipe::create(call.kernel);
+    let id = pipe::create(call)?;
     let (kept, close_on_exec) = (flags & (O_NONBLOCK | O_DIRECT), flags & O_CLOEXEC != 0);
     let reader = FileDescription::new(FileObject::PipeReader(id), O_RDONLY | kept & O_NONBLOCK);
     let writer = FileDescription::new(FileObject::PipeWriter(id), O_WRONLY | kept);

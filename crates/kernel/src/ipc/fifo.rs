@@ -41,7 +41,7 @@ pub enum Partner {
 /// `ENXIO` for writing without blocking while nobody reads.
 pub(crate) fn open(call: &mut Call, node: Id<Node>, flags: u32, kept: u32) -> SysResult {
     let inode = call.kernel.vfs.nodes[node].inode;
-    let id = pipe_of(call.kernel, inode);
+    let id = pipe_of(call, inode)?;
     let pipe = &mut call.kernel.pipes[id];
     let nonblocking = flags & O_NONBLOCK != 0;
     let ends = ends_of(flags);
@@ -93,11 +93,19 @@ pub fn ends_of(flags: u32) -> Ends {
 }
 
 /// The pipe inside a FIFO's inode, made if nobody had it open.
-fn pipe_of(kernel: &mut Kernel, inode: Id<Inode>) -> Id<Pipe> {
-    let InodeKind::Fifo(pipe) = &mut kernel.vfs.inodes[inode].kind else {
+///
+/// # Errors
+/// `ENFILE` if the user's pipes have as many pages as they may.
+fn pipe_of(call: &mut Call, inode: Id<Inode>) -> Result<Id<Pipe>, Error> {
+    let InodeKind::Fifo(known) = call.kernel.vfs.inodes[inode].kind else {
         unreachable!("the caller opens a FIFO");
     };
-    *pipe.get_or_insert_with(|| kernel.pipes.insert(Pipe::default()))
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let made = super::pipe::create_without_ends(call)?;
+    call.kernel.vfs.inodes[inode].kind = InodeKind::Fifo(Some(made));
+    Ok(made)
 }
 
 fn forget_if_unused(kernel: &mut Kernel, inode: Id<Inode>) {
@@ -107,7 +115,7 @@ fn forget_if_unused(kernel: &mut Kernel, inode: Id<Inode>) {
         && kernel.pipes[id].writers == 0
     {
         *pipe = None;
-        kernel.pipes.remove(id);
+        super::pipe::remove(kernel, id);
     }
 }
 
@@ -137,6 +145,10 @@ impl Blocking for FifoOpen {
 
     fn interrupted(&self) -> Interrupted {
         Interrupted::RestartIfAllowed
+    }
+
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        self.file.into_iter().collect()
     }
 
     fn release(&mut self, call: &mut Call) {

@@ -1,7 +1,8 @@
 //! Pipes, pipe(7): a bounded queue of bytes between read ends and write ends.
 //!
 //! Like Linux's, a pipe is a ring of slots of one page each, and that shows: a write of a page or less needs one free
-//! slot unless it fits behind the last bytes; a pipe is writable while a slot is free; its capacity is in slots.
+//! slot unless it fits behind the last bytes; a pipe is writable while a slot is free; its capacity is in slots. What
+//! splice(2) and its kin bring from files and memory takes a slot a page, and nothing is added to it.
 //!
 //! The object moves bytes and counts ends. [`read`] and [`write()`] copy between guest pages and slots, wake the other side
 //! and say what to sleep on; the operations of `fs` sleep.
@@ -15,6 +16,7 @@ use crate::table::Id;
 use crate::user::UserBuffer;
 use crate::wait::WaitKey;
 use abi::poll::{POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
+use abi::resource::{CAP_SYS_ADMIN, CAP_SYS_RESOURCE};
 use abi::{Errno, Error};
 use machine::{Access, FRAME_SIZE, FrameNumber};
 use std::collections::VecDeque;
@@ -25,8 +27,6 @@ pub const PIPE_BUF: usize = 4096;
 pub const SLOT_SIZE: usize = 4096;
 /// Slots of a new pipe: 65,536 bytes.
 pub const DEFAULT_SLOTS: usize = 16;
-/// proc(5) `/proc/sys/fs/pipe-max-size` in bytes.
-pub const MAX_SIZE: usize = 1 << 20;
 /// Free pages that a pipe keeps for its next writes.
 const SPARE_PAGES: usize = 4;
 
@@ -38,8 +38,10 @@ struct Slot {
     page: Box<Page>,
     start: usize,
     length: usize,
-    /// A packet of `O_DIRECT` mode: nothing is added to it, and a read takes from no other.
+    /// A packet of `O_DIRECT` mode: a read takes from no other slot.
     packet: bool,
+    /// Whether writes may add to it: `PIPE_BUF_FLAG_CAN_MERGE`.
+    merges: bool,
 }
 
 /// Bytes on their way from writers to readers.
@@ -53,6 +55,8 @@ pub struct Pipe {
     spare: Vec<Box<Page>>,
     /// Slots that may be used.
     capacity: usize,
+    /// On whose account its slots are, `/proc/sys/fs/pipe-user-pages-soft`; user number.
+    pub user: u32,
     length: usize,
     /// Open read ends.
     pub readers: u32,
@@ -80,6 +84,7 @@ impl Default for Pipe {
             slots: VecDeque::new(),
             spare: Vec::new(),
             capacity: DEFAULT_SLOTS,
+            user: 0,
             length: 0,
             readers: 0,
             writers: 0,
@@ -110,30 +115,32 @@ impl Pipe {
         self.capacity * SLOT_SIZE
     }
 
-    /// Changes the capacity to at least `bytes`, rounded up to a power of two of slots: `F_SETPIPE_SZ`, fcntl(2).
-    /// The new capacity in bytes.
+    /// Slots that may be used.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Changes the number of slots.
     ///
     /// # Errors
-    /// `EINVAL` for 0 or 2^31 and more, `EPERM` above `limit`, `EBUSY` if more slots are in use.
-    pub fn set_capacity(&mut self, bytes: u32, limit: usize) -> Result<usize, Error> {
-        if bytes > 1 << 31 {
-            return Err(Errno::EINVAL.because("a pipe holds at most 2^31 bytes"));
-        }
-        let slots = (bytes as usize).max(SLOT_SIZE).div_ceil(SLOT_SIZE).next_power_of_two();
-        if slots > self.capacity && slots * SLOT_SIZE > limit {
-            return Err(Errno::EPERM.because("the size is above `/proc/sys/fs/pipe-max-size`"));
-        }
+    /// `EBUSY` if more are in use.
+    fn set_capacity(&mut self, slots: usize) -> Result<(), Error> {
         if slots < self.slots.len() {
             return Err(Errno::EBUSY.because("the pipe holds more than the new size"));
         }
         self.capacity = slots;
-        Ok(slots * SLOT_SIZE)
+        Ok(())
+    }
+
+    /// Slots that are free.
+    pub fn free_slots(&self) -> usize {
+        self.capacity.saturating_sub(self.slots.len())
     }
 
     /// Room behind the last bytes, in their page: pipe_write() in Linux's fs/pipe.c merges into it.
     fn room_in_last(&self) -> usize {
         match self.slots.back() {
-            Some(slot) if !slot.packet => SLOT_SIZE - slot.start - slot.length,
+            Some(slot) if slot.merges => SLOT_SIZE - slot.start - slot.length,
             _ => 0,
         }
     }
@@ -156,7 +163,8 @@ impl Pipe {
         if !merge {
             assert!(!self.is_full(), "the writer has asked for a free slot");
             let page = self.spare.pop().unwrap_or_else(|| Box::new([0; SLOT_SIZE]));
-            self.slots.push_back(Slot { page, start: 0, length: 0, packet: mode == WriteMode::Packet });
+            let packet = mode == WriteMode::Packet;
+            self.slots.push_back(Slot { page, start: 0, length: 0, packet, merges: !packet });
         }
         let slot = self.slots.back_mut().expect("there is a slot to fill");
         let mut at = slot.start + slot.length;
@@ -200,18 +208,53 @@ impl Pipe {
         }
     }
 
-    /// Appends bytes as far as there is room, as a stream, and says how many: for splice(2) and for belljar's own input.
-    pub fn push(&mut self, bytes: &[u8]) -> usize {
-        let mut done = 0;
-        while done < bytes.len() {
-            let chunk = self.next_chunk(bytes.len() - done, done == 0);
-            if chunk == 0 {
-                break;
+    /// Puts a page's bytes, or a part of them, into a free slot of their own.
+    pub fn put_slot(&mut self, bytes: &[u8]) {
+        assert!(!self.is_full() && !bytes.is_empty(), "the caller has asked for a free slot");
+        let mut page = self.spare.pop().unwrap_or_else(|| Box::new([0; SLOT_SIZE]));
+        page[..bytes.len()].copy_from_slice(bytes);
+        self.slots.push_back(Slot { page, start: 0, length: bytes.len(), packet: false, merges: false });
+        self.length += bytes.len();
+    }
+
+    /// Takes at most `limit` bytes off the front for another pipe, which has so many free slots: splice_pipe_to_pipe().
+    fn take_slots(&mut self, limit: usize, room: usize) -> Vec<Slot> {
+        let mut taken = Vec::new();
+        let mut left = limit;
+        while left > 0 && taken.len() < room {
+            let Some(front) = self.slots.front() else { break };
+            let length = front.length;
+            if length <= left {
+                taken.extend(self.slots.pop_front());
+                self.length -= length;
+                left -= length;
+            } else {
+                taken.push(Slot { length: left, merges: false, ..front.clone() });
+                self.consume(left);
+                left = 0;
             }
-            self.append(&[&bytes[done..done + chunk]], done == 0, WriteMode::Stream);
-            done += chunk;
         }
-        done
+        taken
+    }
+
+    /// Copies of the first slots, at most `limit` bytes, for another pipe that has so many free ones: link_pipe().
+    fn copy_slots(&self, limit: usize, room: usize) -> Vec<Slot> {
+        let mut left = limit;
+        let first = self.slots.iter().take(room);
+        first
+            .map_while(|slot| {
+                let length = slot.length.min(left);
+                left -= length;
+                (length > 0).then(|| Slot { length, merges: false, ..slot.clone() })
+            })
+            .collect()
+    }
+
+    fn put_slots(&mut self, slots: Vec<Slot>) -> usize {
+        let length = slots.iter().map(|slot| slot.length).sum();
+        self.slots.extend(slots);
+        self.length += length;
+        length
     }
 
     /// The first `limit` bytes at most, which stay: tee(2).
@@ -237,6 +280,84 @@ impl Pipe {
             left -= step;
         }
     }
+}
+
+/// Moves slots from one pipe to another, or copies them; as many bytes as there are, wanted, and have room. How many.
+pub fn move_slots(kernel: &mut Kernel, from: Id<Pipe>, to: Id<Pipe>, limit: usize, stay: bool) -> usize {
+    let room = kernel.pipes[to].free_slots();
+    let slots = match stay {
+        true => kernel.pipes[from].copy_slots(limit, room),
+        false => kernel.pipes[from].take_slots(limit, room),
+    };
+    let count = kernel.pipes[to].put_slots(slots);
+    if count > 0 && !stay {
+        kernel.emit(Event::PipeRead { pipe: from, bytes: count });
+        kernel.wake(WaitKey::PipeWritable(from));
+    }
+    count
+}
+
+/// The slots for so many bytes, a power of two of them: round_pipe_size() of fs/pipe.c.
+///
+/// # Errors
+/// `EINVAL` for 2^31 bytes and more.
+pub fn slots_for(bytes: u64) -> Result<usize, Error> {
+    if bytes > 1 << 31 {
+        return Err(Errno::EINVAL.because("a pipe holds at most 2^31 bytes"));
+    }
+    Ok((bytes as usize).max(SLOT_SIZE).div_ceil(SLOT_SIZE).next_power_of_two())
+}
+
+/// `F_SETPIPE_SZ`: changes the capacity to at least `bytes`. The new one in bytes. pipe_set_size() of fs/pipe.c.
+///
+/// # Errors
+/// `EINVAL` for 2^31 bytes and more, `EPERM` for more than the machine or its user may have, `EBUSY` if more is in use.
+pub fn set_size(call: &mut Call, id: Id<Pipe>, bytes: u32) -> Result<usize, Error> {
+    let slots = slots_for(u64::from(bytes))?;
+    let limits = call.kernel.pipe_limits;
+    let (before, user) = (call.kernel.pipes[id].capacity, call.kernel.pipes[id].user);
+    if slots > before {
+        if slots * SLOT_SIZE > limits.largest && !call.has_capability(CAP_SYS_RESOURCE) {
+            return Err(Errno::EPERM.because("the size is above `/proc/sys/fs/pipe-max-size`"));
+        }
+        let used = call.kernel.users.get(&user).map_or(0, |account| account.pipe_pages) + (slots - before) as u64;
+        if limits.exceeded(used) && !is_privileged(call) {
+            return Err(Errno::EPERM.because("the user's pipes have as many pages as `/proc/sys/fs` allows"));
+        }
+    }
+    call.kernel.pipes[id].set_capacity(slots)?;
+    let account = call.kernel.users.entry(user).or_default();
+    account.pipe_pages = account.pipe_pages - before as u64 + slots as u64;
+    call.kernel.wake(WaitKey::PipeWritable(id));
+    Ok(slots * SLOT_SIZE)
+}
+
+/// `/proc/sys/fs/pipe-*`, pipe(7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `pipe-max-size`: bytes.
+    pub largest: usize,
+    /// `pipe-user-pages-soft`: pages of a user's pipes before new ones are small; 0: no limit.
+    pub soft_pages: u64,
+    /// `pipe-user-pages-hard`: pages of a user's pipes before there are no new ones; 0: no limit.
+    pub hard_pages: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { largest: 1 << 20, soft_pages: 16384, hard_pages: 0 }
+    }
+}
+
+impl Limits {
+    fn exceeded(&self, pages: u64) -> bool {
+        [self.soft_pages, self.hard_pages].into_iter().any(|limit| limit > 0 && pages > limit)
+    }
+}
+
+/// Whether the limits for users are not for the caller: pipe_is_unprivileged_user().
+fn is_privileged(call: &Call) -> bool {
+    call.has_capability(CAP_SYS_RESOURCE) || call.has_capability(CAP_SYS_ADMIN)
 }
 
 /// A chunk's guest pages: at most so many are copied from in one go, others are gathered first.
@@ -425,9 +546,47 @@ impl Ends {
     pub const WRITE: Ends = Ends { read: false, write: true, writers_before: None };
 }
 
+/// Slots of a pipe of a user who has many: `PIPE_MIN_DEF_BUFFERS`.
+const FEWEST_SLOTS: usize = 2;
+
 /// Makes a pipe with one end of each kind.
-pub fn create(kernel: &mut Kernel) -> Id<Pipe> {
-    kernel.pipes.insert(Pipe { readers: 1, writers: 1, readers_ever: 1, writers_ever: 1, ..Pipe::default() })
+///
+/// # Errors
+/// `ENFILE` if the user's pipes have as many pages as they may.
+pub fn create(call: &mut Call) -> Result<Id<Pipe>, Error> {
+    let id = create_without_ends(call)?;
+    let pipe = &mut call.kernel.pipes[id];
+    (pipe.readers, pipe.writers, pipe.readers_ever, pipe.writers_ever) = (1, 1, 1, 1);
+    Ok(id)
+}
+
+/// Makes a pipe on the caller's account: alloc_pipe_info().
+///
+/// # Errors
+/// As [`create`].
+pub fn create_without_ends(call: &mut Call) -> Result<Id<Pipe>, Error> {
+    let limits = call.kernel.pipe_limits;
+    let (user, is_privileged) = (call.credentials().uid, is_privileged(call));
+    let mut capacity = DEFAULT_SLOTS;
+    if capacity * SLOT_SIZE > limits.largest && !call.has_capability(CAP_SYS_RESOURCE) {
+        capacity = limits.largest / SLOT_SIZE;
+    }
+    let account = call.kernel.users.entry(user).or_default();
+    let above = |limit: u64, capacity: usize| limit > 0 && account.pipe_pages + capacity as u64 > limit;
+    if above(limits.soft_pages, capacity) && !is_privileged {
+        capacity = FEWEST_SLOTS;
+    }
+    if above(limits.hard_pages, capacity) && !is_privileged {
+        return Err(Errno::ENFILE.because("the user's pipes have as many pages as `/proc/sys/fs` allows"));
+    }
+    account.pipe_pages += capacity as u64;
+    Ok(call.kernel.pipes.insert(Pipe { capacity, user, ..Pipe::default() }))
+}
+
+/// Removes a pipe that has no ends any more.
+pub fn remove(kernel: &mut Kernel, id: Id<Pipe>) {
+    let Pipe { capacity, user, .. } = kernel.pipes.remove(id);
+    kernel.users.entry(user).or_default().pipe_pages -= capacity as u64;
 }
 
 /// A description with these ends is gone: the other side is told if it was the last, and the pipe itself goes with the
@@ -450,7 +609,7 @@ pub fn close(kernel: &mut Kernel, id: Id<Pipe>, ends: Ends) -> bool {
         kernel.wake(WaitKey::PipeReadable(id));
     }
     if no_readers && no_writers {
-        kernel.pipes.remove(id);
+        remove(kernel, id);
     }
     no_readers && no_writers
 }
@@ -458,6 +617,22 @@ pub fn close(kernel: &mut Kernel, id: Id<Pipe>, ends: Ends) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Pipe {
+        /// Appends bytes as far as there is room, as a stream, and says how many.
+        fn push(&mut self, bytes: &[u8]) -> usize {
+            let mut done = 0;
+            while done < bytes.len() {
+                let chunk = self.next_chunk(bytes.len() - done, done == 0);
+                if chunk == 0 {
+                    break;
+                }
+                self.append(&[&bytes[done..done + chunk]], done == 0, WriteMode::Stream);
+                done += chunk;
+            }
+            done
+        }
+    }
 
     fn writable(pipe: &Pipe, length: usize) -> bool {
         pipe.next_chunk(length, true) == length
@@ -516,15 +691,33 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_rounded_up_limited_and_never_below_what_is_in_use() {
+    fn a_size_is_a_power_of_two_of_slots_and_never_below_what_is_in_use() {
+        let slots = [0, 1, 4096, 4097, 3 * 4096, 1 << 20, 1 << 31].map(|bytes| slots_for(bytes).unwrap());
+        assert_eq!(slots, [1, 1, 1, 2, 4, 256, 1 << 19]);
+        assert_eq!(slots_for((1 << 31) + 1).unwrap_err().errno, Errno::EINVAL);
         let mut pipe = Pipe::default();
-        assert_eq!(pipe.set_capacity(1, MAX_SIZE), Ok(4096));
-        assert_eq!(pipe.set_capacity(4097 * 3, MAX_SIZE), Ok(16384));
-        assert_eq!(pipe.set_capacity(1 << 20, MAX_SIZE), Ok(1 << 20));
-        assert_eq!(pipe.set_capacity((1 << 20) + 1, MAX_SIZE).unwrap_err().errno, Errno::EPERM);
         assert_eq!(pipe.push(&vec![1; 5 * 4096]), 5 * 4096);
-        assert_eq!(pipe.set_capacity(4096 * 4, MAX_SIZE).unwrap_err().errno, Errno::EBUSY);
-        assert_eq!(pipe.set_capacity(4096 * 8, MAX_SIZE), Ok(4096 * 8));
-        assert_eq!(pipe.len(), 5 * 4096);
+        assert_eq!(pipe.set_capacity(4).unwrap_err().errno, Errno::EBUSY);
+        assert_eq!(pipe.set_capacity(8), Ok(()));
+        assert_eq!((pipe.len(), pipe.free_slots()), (5 * 4096, 3));
+    }
+
+    #[test]
+    fn slots_that_move_whole_still_merge_and_parts_and_copies_do_not() {
+        let (mut from, mut to) = (Pipe::default(), Pipe::default());
+        from.push(b"abcdef");
+        let part = from.take_slots(2, 9);
+        assert_eq!(to.put_slots(part), 2);
+        assert_eq!(to.room_in_last(), 0);
+        let copy = from.copy_slots(9, 9);
+        assert_eq!((to.put_slots(copy), to.room_in_last()), (4, 0));
+        let whole = from.take_slots(9, 9);
+        assert_eq!((to.put_slots(whole), to.room_in_last()), (4, SLOT_SIZE - 6));
+        assert_eq!(to.peek(99), b"abcdefcdef");
+        assert!(from.is_empty());
+        assert_eq!((from.len(), to.slots.len()), (0, 3));
+        to.put_slot(b"z");
+        assert_eq!(to.take_slots(99, 2).len(), 2);
+        assert_eq!(to.peek(99), b"cdefz");
     }
 }

@@ -81,6 +81,10 @@ impl Blocking for Send {
         }
     }
 
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        self.ancillary.rights.iter().copied().chain([self.file]).collect()
+    }
+
     fn release(&mut self, call: &mut Call) {
         for file in self.ancillary.rights.drain(..) {
             call.release_file(file);
@@ -213,6 +217,13 @@ fn associated_peer(call: &mut Call, id: Id<Socket>) -> Result<Id<Socket>, Error>
 /// Copies bytes in and puts them into the peer's queue.
 fn post(call: &mut Call, send: &mut Send, peer: Id<Socket>, length: usize) -> Result<(), Error> {
     let bytes = call.gather_vec(&send.from, length)?;
+    post_bytes(call, send, peer, bytes);
+    send.from.advance(length as u64);
+    Ok(())
+}
+
+/// Puts bytes into the peer's queue, with what goes with them.
+fn post_bytes(call: &mut Call, send: &mut Send, peer: Id<Socket>, bytes: Vec<u8>) {
     let (claimed, own) = (send.ancillary.credentials.take(), unix::own_ids(call));
     let mut message = Message::new(bytes, claimed.unwrap_or(own), send.socket);
     let sender = &call.kernel.sockets[send.socket];
@@ -222,9 +233,76 @@ fn post(call: &mut Call, send: &mut Send, peer: Id<Socket>, length: usize) -> Re
         message.from = sender.name.as_ref().map(|name| name.bytes.clone());
     }
     message.rights = std::mem::take(&mut send.ancillary.rights);
-    send.from.advance(length as u64);
     unix::deliver(call.kernel, peer, message);
-    Ok(())
+}
+
+/// Sends bytes of the kernel's own, as much as fits now: splice(2), sendfile(2).
+///
+/// # Errors
+/// Those of send(2); the sender of a stream gets SIGPIPE with `EPIPE`.
+pub(crate) fn write_bytes(
+    call: &mut Call,
+    file: Id<FileDescription>,
+    socket: Id<Socket>,
+    bytes: &[u8],
+) -> Result<Transfer, Error> {
+    let (from, ancillary) = (UserBuffer::new([]), Ancillary::default());
+    let mut send = Send { file, socket, from, to: None, ancillary, flags: 0, done: 0, deadline: None };
+    let peer = match call.kernel.sockets[socket].kind {
+        Kind::Datagram => associated_peer(call, socket),
+        _ => connected_peer(call, &send),
+    };
+    let peer = peer.inspect_err(|error| {
+        if error.errno == Errno::EPIPE && send.is_stream(call) {
+            crate::signal::raise_pipe(call);
+        }
+    })?;
+    let Socket { sent, options, .. } = &call.kernel.sockets[socket];
+    if *sent >= options.send_buffer {
+        return Ok(Transfer::WouldBlock(WaitKey::SocketWritable(socket).into()));
+    }
+    let most = (options.send_buffer / 2).saturating_sub(64).clamp(1, MAX_STREAM_PART);
+    let length = bytes.len().min(most);
+    post_bytes(call, &mut send, peer, bytes[..length].to_vec());
+    Ok(Transfer::Done(length))
+}
+
+/// The first bytes that have come over a stream, at most `limit`, which stay; or what to wait for: splice(2).
+///
+/// # Errors
+/// `EINVAL` for sockets that are no connected streams.
+pub(crate) fn peek_bytes(call: &mut Call, id: Id<Socket>, limit: usize) -> Result<Result<Vec<u8>, Keys>, Error> {
+    let socket = &call.kernel.sockets[id];
+    if socket.kind != Kind::Stream || !matches!(socket.state, State::Connected) {
+        return Err(Errno::EINVAL.because("bytes come from a connected stream"));
+    }
+    let mut bytes = Vec::new();
+    for message in socket.queue.iter() {
+        let part = message.remaining();
+        bytes.extend_from_slice(&part[..part.len().min(limit - bytes.len())]);
+    }
+    if bytes.is_empty() && socket.peer.is_some() && !socket.receive_shut {
+        return Ok(Err(WaitKey::SocketReadable(id).into()));
+    }
+    Ok(Ok(bytes))
+}
+
+/// Takes the bytes that [`peek_bytes`] showed; open files that came with them are closed.
+pub(crate) fn take_bytes(call: &mut Call, id: Id<Socket>, count: usize) {
+    let mut left = count;
+    while left > 0 {
+        let queue = &mut call.kernel.sockets[id].queue;
+        let length = queue.front().map_or(0, |message| message.remaining().len()).min(left);
+        assert!(length > 0, "no more is taken than there is");
+        let rights = queue.take_rights();
+        let finished = queue.consume(length);
+        left -= length;
+        rights.into_iter().for_each(|file| call.release_file(file));
+        if let Some(message) = finished {
+            unix::discharge(call.kernel, id, &message);
+        }
+    }
+    emit_received(call, id, count as u64);
 }
 
 /// recv(2), recvfrom(2), recvmsg(2), read(2).
@@ -305,6 +383,10 @@ impl Blocking for Receive {
         } else {
             Interrupted::RestartIfAllowed
         }
+    }
+
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        self.received.rights.iter().copied().chain([self.file]).collect()
     }
 
     fn release(&mut self, call: &mut Call) {

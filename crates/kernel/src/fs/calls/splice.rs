@@ -2,7 +2,7 @@
 
 use super::transfer::read_vector;
 use crate::entry::Call;
-use crate::fs::splice::{self, End, Source, Splice};
+use crate::fs::splice::{self, End, Source, Splice, SpliceMemory};
 use crate::fs::{Fd, FileDescription, FileObject, ops};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
@@ -67,7 +67,9 @@ pub(crate) fn sendfile(call: &mut Call, output: Fd, input: Fd, offset: UserPtr<u
     let input = end(call, input, offset)?;
     let output = End { file: output, offset: None, report: UserPtr::new(0) };
     let left = count.min(MAX_RW_COUNT);
-    start(call, Splice { input, output, left, done: 0, source: Source::Taken, nowait, whole: true })
+    // Into a pipe goes what fits.
+    let whole = splice::pipe_of(call.kernel.files[output.file].object).is_none();
+    start(call, Splice { input, output, left, done: 0, source: Source::Taken, nowait, whole })
 }
 
 fn start(call: &mut Call, operation: Splice) -> SysResult {
@@ -97,8 +99,11 @@ pub(crate) fn splice(
     let pipe_in = splice::pipe_of(call.kernel.files[input].object);
     let pipe_out = splice::pipe_of(call.kernel.files[output].object);
     for (pipe, file, offset) in [(pipe_in, input, input_offset), (pipe_out, output, output_offset)] {
-        if offset.given().is_some() && (pipe.is_some() || !ops::has_offset(call, file)) {
-            return Err(Errno::ESPIPE.because("the file has no offsets"));
+        if offset.given().is_some() && pipe.is_some() {
+            return Err(Errno::ESPIPE.because("a pipe has no offsets"));
+        }
+        if offset.given().is_some() && !ops::has_offset(call, file) {
+            return Err(Errno::EINVAL.because("the file has no offsets"));
         }
     }
     match (pipe_in, pipe_out) {
@@ -149,16 +154,16 @@ pub(crate) fn vmsplice(call: &mut Call, fd: Fd, vector: UserPtr<Iovec>, count: u
     }
     let file = call.usable_file(fd)?;
     let description = &call.kernel.files[file];
-    if splice::pipe_of(description.object).is_none() {
+    let Some(pipe) = splice::pipe_of(description.object) else {
         return Err(Errno::EBADF.because("the file is no pipe"));
-    }
+    };
     let writes = description.is_writable();
     let buffer = read_vector(call, vector, count)?;
     let nowait = flags & SPLICE_F_NONBLOCK != 0;
     let file = call.hold(file);
     let position = ops::Position::Current;
     if writes {
-        ops::start(call, ops::Write { file, from: buffer, position, done: 0, nowait })
+        ops::start(call, SpliceMemory { file, pipe, from: buffer, nowait })
     } else {
         ops::start(call, ops::Read { file, to: buffer, position, nowait })
     }

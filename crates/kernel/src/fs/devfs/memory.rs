@@ -86,6 +86,15 @@ pub fn read(call: &mut Call, device: Device, to: &mut UserBuffer) -> Result<Tran
     Ok(Transfer::Done(done))
 }
 
+/// Bytes for the kernel's own use: splice(2).
+pub(in crate::fs) fn read_bytes(call: &mut Call, device: Device, limit: usize) -> Vec<u8> {
+    let mut bytes = vec![0; if device == Device::Null { 0 } else { limit.min(CHUNK) }];
+    if matches!(device, Device::Random | Device::Urandom) {
+        call.chooser.random(&mut bytes);
+    }
+    bytes
+}
+
 /// getrandom(2). Never waits and never runs short: the bytes are the seed's.
 ///
 /// # Errors

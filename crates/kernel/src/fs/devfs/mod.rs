@@ -2,7 +2,7 @@
 
 mod memory;
 
-pub(in crate::fs) use memory::write_bytes;
+pub(in crate::fs) use memory::{read_bytes, write_bytes};
 pub use memory::{Device, getrandom, poll, read, write};
 
 use super::inode::InodeKind;

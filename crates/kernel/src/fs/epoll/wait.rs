@@ -146,6 +146,10 @@ impl Blocking for EpollWait {
         Interrupted::NeverNorWhenStopped
     }
 
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
+    }
+
     fn release(&mut self, call: &mut Call) {
         call.release_file(self.file);
         mask::leave(call);

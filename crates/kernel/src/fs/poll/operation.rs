@@ -117,6 +117,10 @@ impl Blocking for Poll {
         self.interrupted()
     }
 
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        self.entries.iter().filter_map(|(_, file)| *file).collect()
+    }
+
     fn release(&mut self, call: &mut Call) {
         for (_, file) in self.entries.drain(..) {
             if let Some(file) = file {

@@ -139,6 +139,10 @@ impl Blocking for Select {
         self.interrupted()
     }
 
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        self.members.iter().map(|(_, file, _)| *file).collect()
+    }
+
     fn release(&mut self, call: &mut Call) {
         self.give_back(call);
         mask::leave(call);

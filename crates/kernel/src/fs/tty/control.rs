@@ -66,6 +66,10 @@ impl Blocking for TerminalControl {
         Interrupted::RestartIfAllowed
     }
 
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
+    }
+
     fn release(&mut self, call: &mut Call) {
         call.release_file(self.file);
     }

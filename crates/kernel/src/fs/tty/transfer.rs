@@ -86,6 +86,10 @@ impl Blocking for TerminalRead {
         Interrupted::RestartIfAllowed
     }
 
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
+    }
+
     fn release(&mut self, call: &mut Call) {
         call.release_file(self.file);
     }
@@ -174,6 +178,10 @@ impl Blocking for TerminalWrite {
 
     fn interrupted(&self) -> Interrupted {
         if self.done > 0 { Interrupted::Partial(self.done) } else { Interrupted::RestartIfAllowed }
+    }
+
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
     }
 
     fn release(&mut self, call: &mut Call) {
