@@ -95,6 +95,8 @@ pub struct Kernel {
     pub inotifies: Table<crate::fs::inotify::Inotify>,
     /// Pipes and the pipes inside FIFOs.
     pub pipes: Table<Pipe>,
+    /// `/proc/sys/fs/pipe-*`.
+    pub pipe_limits: crate::ipc::pipe::Limits,
     /// timerfd_create(2).
     pub timer_fds: Table<TimerFd>,
     /// epoll_create(2).
@@ -151,6 +153,7 @@ impl Kernel {
             boot_id: None,
             inotifies: Table::default(),
             pipes: Table::default(),
+            pipe_limits: Default::default(),
             timer_fds: Table::default(),
             epolls: Table::default(),
             epoll_interests: Default::default(),

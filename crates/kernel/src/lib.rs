@@ -5,6 +5,7 @@
 //! [`ports::Outside`]. [`entry`] is the one way in and out.
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod clock;
 pub mod entry;
 pub mod event;

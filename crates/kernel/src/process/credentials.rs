@@ -135,6 +135,8 @@ pub struct UserAccount {
     pub processes: u64,
     /// Queued signals, for RLIMIT_SIGPENDING.
     pub signals: u64,
+    /// Slots of pipes, `/proc/sys/fs/pipe-user-pages-soft`.
+    pub pipe_pages: u64,
     /// Bytes that POSIX message queues may hold, for RLIMIT_MSGQUEUE.
     pub queue_bytes: u64,
 }

@@ -51,6 +51,10 @@ impl Blocking for Accept {
         if self.deadline.is_some() { Interrupted::NeverNorWhenStopped } else { Interrupted::RestartIfAllowed }
     }
 
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
+    }
+
     fn release(&mut self, call: &mut Call) {
         call.release_file(self.file);
     }
@@ -85,6 +89,10 @@ impl Blocking for Connect {
 
     fn interrupted(&self) -> Interrupted {
         if self.deadline.is_some() { Interrupted::NeverNorWhenStopped } else { Interrupted::RestartIfAllowed }
+    }
+
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
     }
 
     fn release(&mut self, call: &mut Call) {

@@ -106,6 +106,11 @@ impl Queue {
         self.messages.front_mut().map(|message| std::mem::take(&mut message.rights)).unwrap_or_default()
     }
 
+    /// All of them, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Message> {
+        self.messages.iter()
+    }
+
     /// Adds a message.
     pub(super) fn push(&mut self, message: Message) {
         self.bytes += message.remaining().len();

@@ -19,6 +19,7 @@ pub use address::{BoundSockets, Name};
 pub use message::{Message, Rights};
 pub use options::Options;
 
+use crate::fs::FileDescription;
 use crate::table::Id;
 use abi::Errno;
 use abi::socket::SocketCredentials;
@@ -137,6 +138,11 @@ impl Socket {
     /// Weight of what it has sent and nobody has received: `SIOCOUTQ`.
     pub fn unsent_weight(&self) -> usize {
         self.sent
+    }
+
+    /// The open files in messages that have come and were not received, once for each time that they are held.
+    pub fn files_in_flight(&self) -> impl Iterator<Item = Id<FileDescription>> + '_ {
+        self.queue.iter().flat_map(|message| message.rights.iter().copied())
     }
 
     /// Whether there is room to send: unix_writable() of Linux's net/unix/af_unix.c.

@@ -117,6 +117,10 @@ impl<T: Single> Blocking for Multiple<T> {
         }
     }
 
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        self.current.iter().flat_map(Blocking::held_files).chain([self.file]).collect()
+    }
+
     fn release(&mut self, call: &mut Call) {
         if let Some(mut single) = self.current.take() {
             single.release(call);

@@ -1,6 +1,8 @@
 //! Calls that block: plain data with all their progress.
 
 use crate::entry::Call;
+use crate::fs::FileDescription;
+use crate::table::Id;
 use crate::wait::Wait;
 use abi::Error;
 
@@ -70,6 +72,10 @@ pub trait Blocking {
     fn cut_short(&mut self, _call: &mut Call) -> Interrupted {
         self.interrupted()
     }
+    /// The open files that it holds, once for each time.
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        Vec::new()
+    }
     /// Gives back what the operation holds. Called once, when the call is over, however it ended.
     fn release(&mut self, _call: &mut Call) {}
 }
@@ -117,6 +123,13 @@ macro_rules! operations {
                 }
             }
 
+            /// See [`Blocking::held_files`].
+            pub fn held_files(&self) -> Vec<Id<FileDescription>> {
+                match self {
+                    $(Operation::$name(operation) => operation.held_files(),)*
+                }
+            }
+
             /// See [`Blocking::release`].
             pub(crate) fn release(&mut self, call: &mut Call) {
                 match self {
@@ -133,6 +146,7 @@ operations! {
     Read(crate::fs::ops::Read),
     Write(crate::fs::ops::Write),
     Splice(crate::fs::splice::Splice),
+    SpliceMemory(crate::fs::splice::SpliceMemory),
     TakeLock(crate::fs::locks::TakeLock),
     TakeWhole(crate::fs::locks::TakeWhole),
     // terminals

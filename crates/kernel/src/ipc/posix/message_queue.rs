@@ -105,6 +105,12 @@ impl MessageQueue {
         self.bytes
     }
 
+    /// Threads that wait at it.
+    pub fn waiting(&self) -> impl Iterator<Item = Id<Thread>> + '_ {
+        let senders = self.senders.iter().map(|(_, sender)| sender.thread);
+        self.receivers.iter().map(|(_, receiver)| *receiver).chain(senders)
+    }
+
     fn is_full(&self) -> bool {
         self.count >= self.messages_max
     }
@@ -199,6 +205,10 @@ impl Blocking for Send {
 
     fn interrupted(&self) -> Interrupted {
         Interrupted::RestartIfAllowed
+    }
+
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
     }
 
     fn release(&mut self, call: &mut Call) {
@@ -296,6 +306,10 @@ impl Blocking for Receive {
 
     fn interrupted(&self) -> Interrupted {
         Interrupted::RestartIfAllowed
+    }
+
+    fn held_files(&self) -> Vec<Id<FileDescription>> {
+        vec![self.file]
     }
 
     fn release(&mut self, call: &mut Call) {

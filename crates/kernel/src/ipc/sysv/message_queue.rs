@@ -133,6 +133,12 @@ impl MessageQueue {
         self.bytes
     }
 
+    /// Threads that wait at it.
+    pub fn waiting(&self) -> impl Iterator<Item = Id<Thread>> + '_ {
+        let senders = self.senders.iter().map(|(_, sender)| sender.thread);
+        self.receivers.iter().map(|(_, receiver)| receiver.thread).chain(senders)
+    }
+
     /// Whether a message of this length may enter: msg_fits_inqueue().
     fn has_room(&self, length: usize) -> bool {
         length + self.bytes <= self.limit && self.messages.len() < self.limit

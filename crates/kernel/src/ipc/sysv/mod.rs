@@ -16,6 +16,7 @@ pub use shared_memory::Segment;
 
 use super::namespace::IpcNamespace;
 use crate::entry::Call;
+use crate::kernel::Kernel;
 use crate::table::Id;
 
 /// All System V objects of a namespace.
@@ -36,6 +37,35 @@ pub struct SystemV {
     pub pages_used: u64,
     /// Limits of `/proc/sys/kernel`.
     pub limits: Limits,
+}
+
+impl SystemV {
+    /// Checks sums, and that who is in line waits.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(crate) fn check(&self, kernel: &Kernel, namespace: Id<IpcNamespace>) -> Result<(), String> {
+        let semaphores: usize = self.semaphores.iter().map(|entry| entry.object.semaphores.len()).sum();
+        let pages: u64 = self.segments.iter().map(|entry| entry.object.pages()).sum();
+        if (semaphores, pages) != (self.semaphores_used, self.pages_used) {
+            return Err(format!("{semaphores} semaphores and {pages} pages of segments, but others are counted"));
+        }
+        for entry in self.semaphores.iter() {
+            entry.object.check(kernel, ObjectId { namespace, id: entry.id })?;
+        }
+        let at_queues = self.queues.iter().flat_map(|entry| entry.object.waiting());
+        let at_sets = self.semaphores.iter().flat_map(|entry| entry.object.waiting());
+        if !at_queues.chain(at_sets).all(|thread| crate::check::is_asleep(kernel, thread)) {
+            return Err("somebody is in line at a System V object who does not wait".to_string());
+        }
+        for entry in self.segments.iter() {
+            let memory = kernel.mm.shared.get(entry.object.memory);
+            if memory.and_then(|memory| memory.segment) != Some(ObjectId { namespace, id: entry.id }) {
+                return Err(format!("segment {:?} and its memory do not know each other", entry.id));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Removes everything of a namespace that its last thread has left: free_ipc_ns(). Attached segments stay until they are

@@ -147,6 +147,32 @@ impl SemaphoreSet {
         self.by_obstacle.get(&Obstacle { number, for_zero }).map_or(0, BTreeSet::len)
     }
 
+    /// Threads that wait at it.
+    pub fn waiting(&self) -> impl Iterator<Item = Id<Thread>> + '_ {
+        self.waiting.iter().map(|(_, waiting)| waiting.thread)
+    }
+
+    /// Checks the set's invariants.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(super) fn check(&self, kernel: &Kernel, object: ObjectId) -> Result<(), String> {
+        let listed: usize = self.by_obstacle.values().map(BTreeSet::len).sum();
+        let is_listed = |ticket: Ticket, waiting: &Waiting| {
+            self.by_obstacle.get(&waiting.obstacle()).is_some_and(|tickets| tickets.contains(&ticket))
+        };
+        if listed != self.waiting.len() || !self.waiting.iter().all(|(ticket, waiting)| is_listed(ticket, waiting)) {
+            return Err(format!("lists that wait at {object:?} are not listed under their obstacles"));
+        }
+        let knows = |list: &Id<UndoList>| {
+            kernel.undo_lists.get(*list).is_some_and(|list| list.adjustments.contains_key(&object))
+        };
+        if !self.undone_by.iter().all(knows) {
+            return Err(format!("{object:?} is to be undone by who does not know of it"));
+        }
+        Ok(())
+    }
+
     fn join(&mut self, waiting: Waiting) -> Ticket {
         let obstacle = waiting.obstacle();
         self.compound += usize::from(waiting.operations.len() > 1);
