@@ -9,6 +9,7 @@ mod common;
 use common::{Scratch, has, project};
 use kernel::clock::Instant;
 use kernel::event::{Event, Record};
+use kernel::mm::replacement::Algorithm;
 use kernel::process::Thread;
 use kernel::{Id, Kernel, check, mm, signal};
 use std::path::Path;
@@ -49,6 +50,9 @@ fn start(program: &Path) -> Jar {
         environment: Vec::new(),
         directory: b"/".to_vec(),
         memory_bytes: 32 << 20,
+        swap_bytes: 0,
+        disk_bytes: 0,
+        replacement: Algorithm::default(),
         cpus: 2,
         host_name: b"jar".to_vec(),
         start_ns: 1_000_000_000_000_000_000,
@@ -59,7 +63,8 @@ fn start(program: &Path) -> Jar {
         writable: Vec::new(),
     };
     let processor = X86Processor::with_options(x86::Options::default()).expect("memory for translated code");
-    boot(&setup, processor, RoundRobin::new(0), Host::new(Signals::none()), Calls::default()).expect("the program starts")
+    boot(&setup, processor, RoundRobin::new(0), Host::new(Signals::none()), Calls::default())
+        .expect("the program starts")
 }
 
 fn send_kill(jar: &mut Jar, pid: i32) {
@@ -80,8 +85,13 @@ fn run_with_kill(program: &Path, at: Instant, pid: i32) -> Result<(), String> {
     loop {
         let stop = jar.run();
         check::check(&jar.kernel).map_err(|what| format!("after the kill ({stop:?}): {what}"))?;
-        let alive: Vec<i32> =
-            jar.kernel.processes.iter().filter(|(_, process)| !process.threads.is_empty()).map(|(_, p)| p.pid).collect();
+        let alive: Vec<i32> = jar
+            .kernel
+            .processes
+            .iter()
+            .filter(|(_, process)| !process.threads.is_empty())
+            .map(|(_, p)| p.pid)
+            .collect();
         if alive.is_empty() {
             break;
         }

@@ -135,7 +135,9 @@ wait
     let text = String::from_utf8_lossy(&outcome.stdout);
     let told: Vec<&str> = text.lines().take(4).collect();
     assert_eq!(told, ["fifo 640", "1", "1", "the holder has it open"], "{outcome:?}");
-    for line in ["tFIFO", "tunix", "nHERE/fifo", "nHERE/records", "POSIX WRITE 0     5  14", "[['0001', '01', 'name']]", "True"] {
+    for line in
+        ["tFIFO", "tunix", "nHERE/fifo", "nHERE/records", "POSIX WRITE 0     5  14", "[['0001', '01', 'name']]", "True"]
+    {
         assert!(text.lines().any(|found| found == line), "no line {line:?} in {outcome:?}");
     }
 }

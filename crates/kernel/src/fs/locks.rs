@@ -136,10 +136,7 @@ impl Locks {
 
     /// Whether a flock(2) lock of `mode` can be taken by a description.
     pub fn is_whole_free(&self, file: Id<FileDescription>, mode: Mode) -> bool {
-        !self
-            .whole
-            .iter()
-            .any(|held| held.file != file && (held.mode == Mode::Exclusive || mode == Mode::Exclusive))
+        !self.whole.iter().any(|held| held.file != file && (held.mode == Mode::Exclusive || mode == Mode::Exclusive))
     }
 }
 

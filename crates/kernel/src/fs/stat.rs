@@ -71,12 +71,9 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
             mode: S_IFIFO | 0o600,
             ..nameless(call)
         }),
-        FileObject::Socket(socket) => Ok(Stat {
-            device: SOCKET_DEVICE,
-            inode: socket_number(socket),
-            mode: S_IFSOCK | 0o777,
-            ..nameless(call)
-        }),
+        FileObject::Socket(socket) => {
+            Ok(Stat { device: SOCKET_DEVICE, inode: socket_number(socket), mode: S_IFSOCK | 0o777, ..nameless(call) })
+        }
         FileObject::MessageQueue(_) => unreachable!("a queue has a node"),
         FileObject::EventFd(_)
         | FileObject::TimerFd(_)
@@ -198,9 +195,7 @@ pub fn name_of_file(kernel: &Kernel, file: Id<FileDescription>) -> Vec<u8> {
         FileObject::Inotify(_) => b"anon_inode:inotify".to_vec(),
         FileObject::SignalFd(_) => b"anon_inode:[signalfd]".to_vec(),
         FileObject::MessageQueue(_) => unreachable!("a queue has a node"),
-        FileObject::Socket(socket) => {
-            format!("socket:[{}]", socket_number(socket)).into_bytes()
-        }
+        FileObject::Socket(socket) => format!("socket:[{}]", socket_number(socket)).into_bytes(),
     }
 }
 

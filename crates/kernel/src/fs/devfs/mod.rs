@@ -2,8 +2,8 @@
 
 mod memory;
 
-pub(in crate::fs) use memory::{read_bytes, write_bytes};
 pub use memory::{Device, getrandom, poll, read, write};
+pub(in crate::fs) use memory::{read_bytes, write_bytes};
 
 use super::inode::InodeKind;
 use super::node::Node;
