@@ -22,9 +22,14 @@ pub struct FdEntry {
 }
 
 /// The descriptors of one or several threads, indexed by number.
+///
+/// # Invariants
+/// - every number below `lowest_free` is in use.
 #[derive(Clone, Debug, Default)]
 pub struct FdTable {
     entries: Vec<Option<FdEntry>>,
+    /// All numbers below are in use.
+    lowest_free: usize,
     /// Threads that use it.
     pub references: u32,
 }
@@ -37,7 +42,11 @@ impl FdTable {
 
     /// Puts an entry at the lowest free number that is at least `lowest`; `None` if that would reach `limit`.
     pub fn insert(&mut self, entry: FdEntry, lowest: usize, limit: usize) -> Option<Fd> {
-        let number = (lowest..limit).find(|number| self.entries.get(*number).is_none_or(Option::is_none))?;
+        let from = lowest.max(self.lowest_free);
+        let number = (from..limit).find(|number| self.entries.get(*number).is_none_or(Option::is_none))?;
+        if from == self.lowest_free {
+            self.lowest_free = number + 1;
+        }
         self.set(number, Some(entry));
         Some(Fd(number as i32))
     }
@@ -47,6 +56,9 @@ impl FdTable {
     pub fn set(&mut self, number: usize, entry: Option<FdEntry>) -> Option<FdEntry> {
         if number >= self.entries.len() {
             self.entries.resize(number + 1, None);
+        }
+        if entry.is_none() {
+            self.lowest_free = self.lowest_free.min(number);
         }
         std::mem::replace(&mut self.entries[number], entry)
     }
@@ -64,5 +76,41 @@ impl FdTable {
     /// All open descriptors in order.
     pub fn iter(&self) -> impl Iterator<Item = (Fd, FdEntry)> + '_ {
         self.entries.iter().enumerate().filter_map(|(number, entry)| entry.map(|entry| (Fd(number as i32), entry)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_free_number_is_found_after_any_order_of_calls() {
+        let (mut table, mut model) = (FdTable::default(), std::collections::BTreeSet::new());
+        let entry = FdEntry { file: Id::numbered(1), close_on_exec: false };
+        let mut state = 11u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            ((state >> 33) % below) as usize
+        };
+        for _ in 0..5000 {
+            let number = random(60);
+            match random(3) {
+                0 => {
+                    table.set(number, None);
+                    model.remove(&number);
+                }
+                1 => {
+                    table.set(number, Some(entry));
+                    model.insert(number);
+                }
+                _ => {
+                    let lowest = [0, number][random(2)];
+                    let expected = (lowest..50).find(|number| !model.contains(number));
+                    assert_eq!(table.insert(entry, lowest, 50).map(|fd| fd.0 as usize), expected);
+                    model.extend(expected);
+                }
+            }
+            assert!((0..table.lowest_free).all(|number| model.contains(&number)));
+        }
     }
 }

@@ -196,7 +196,11 @@ pub(crate) fn reap(kernel: &mut Kernel, process: Id<Process>) {
     kernel.pids.processes.remove(&gone.pid);
     kernel.pids.leave(process, gone.group, gone.session);
     if let Some(parent) = gone.parent {
-        kernel.processes[parent].children.retain(|child| *child != process);
+        // Who was born early mostly dies early.
+        let children = &mut kernel.processes[parent].children;
+        if let Some(place) = children.iter().position(|child| *child == process) {
+            children.remove(place);
+        }
     }
     let uid = kernel.credentials[gone.credentials].uid;
     credentials::release(kernel, gone.credentials);

@@ -45,11 +45,13 @@ pub(crate) fn hang_up_if_orphaned(
     let parent = if of == leaving { kernel.processes[of].parent } else { Some(leaving) };
     let Some(parent) = parent else { return };
     let parent = &kernel.processes[parent];
+    if parent.group == group || parent.session != session {
+        // It was no parent that kept the group from being orphaned. Most ends are such, and groups may be large.
+        return;
+    }
     let ignored = (of == leaving).then_some(of);
-    let is_newly_orphaned =
-        parent.group != group && parent.session == session && is_orphaned_without(kernel, group, ignored);
     let has_stopped = kernel.pids.members(group).iter().any(|member| kernel.processes[*member].stopped);
-    if is_newly_orphaned && has_stopped {
+    if has_stopped && is_orphaned_without(kernel, group, ignored) {
         signal::send_to_group(kernel, chooser, group, SigInfo::kernel(SIGHUP));
         signal::send_to_group(kernel, chooser, group, SigInfo::kernel(SIGCONT));
     }
