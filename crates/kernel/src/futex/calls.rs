@@ -1,4 +1,5 @@
-//! The system calls futex(2), futex_waitv(2), futex_wait, futex_wake, futex_requeue, set_robust_list(2), get_robust_list(2), set_tid_address(2).
+//! The system calls futex(2), futex_waitv(2), futex_wait, futex_wake, futex_requeue, set_robust_list(2), get_robust_list(2),
+//! set_tid_address(2).
 
 use super::key::{Key, Sharing};
 use super::pi::{self, LockPi};
