@@ -2,7 +2,7 @@
 
 use super::ancillary::{self, Ancillary};
 use super::transfer::{Receive, Received, Send, Wanted, socket_of};
-use super::{Accept, Connect, Kind, Socket, address, options, unix};
+use super::{Accept, Connect, Kind, Socket, address, netlink, options, unix};
 use crate::clock::Instant;
 use crate::entry::Call;
 use crate::fs::calls::transfer;
@@ -50,8 +50,15 @@ fn kind_and_flags(call: &mut Call, family: i32, kind: i32, protocol: i32) -> Res
 
 /// socket(2).
 pub(crate) fn socket(call: &mut Call, family: i32, kind: i32, protocol: i32) -> SysResult {
-    let (kind, flags) = kind_and_flags(call, family, kind, protocol)?;
-    let id = call.kernel.sockets.insert(Socket::new(kind));
+    let is_netlink = family == i32::from(AF_NETLINK) && kind & !(SOCK_TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK) == 0;
+    let (socket, flags) = if is_netlink {
+        let flags = kind as u32 & (O_CLOEXEC | O_NONBLOCK);
+        (netlink::create(call, kind & SOCK_TYPE_MASK, protocol)?, flags)
+    } else {
+        let (kind, flags) = kind_and_flags(call, family, kind, protocol)?;
+        (Socket::new(kind), flags)
+    };
+    let id = call.kernel.sockets.insert(socket);
     let fd = call.open_object(FileObject::Socket(id), O_RDWR | flags)?;
     Ok(Flow::Done(fd.0 as u64))
 }
@@ -92,9 +99,19 @@ fn find(call: &Call, fd: Fd) -> Result<(Id<FileDescription>, Id<Socket>), Error>
     Ok((file, socket_of(call, file)?))
 }
 
+/// As [`find`], for what netlink sockets cannot do.
+///
+/// # Errors
+/// `EOPNOTSUPP` besides.
+fn find_unix(call: &Call, fd: Fd) -> Result<(Id<FileDescription>, Id<Socket>), Error> {
+    let (file, socket) = find(call, fd)?;
+    netlink::refuse(call, socket)?;
+    Ok((file, socket))
+}
+
 /// bind(2).
 pub(crate) fn bind(call: &mut Call, fd: Fd, name: UserPtr<u8>, length: i32) -> SysResult {
-    let (_, socket) = find(call, fd)?;
+    let (_, socket) = find_unix(call, fd)?;
     let address = address::read(call, name, length)?;
     unix::bind(call, socket, address)?;
     Flow::OK
@@ -102,14 +119,14 @@ pub(crate) fn bind(call: &mut Call, fd: Fd, name: UserPtr<u8>, length: i32) -> S
 
 /// listen(2).
 pub(crate) fn listen(call: &mut Call, fd: Fd, backlog: i32) -> SysResult {
-    let (_, socket) = find(call, fd)?;
+    let (_, socket) = find_unix(call, fd)?;
     unix::listen(call, socket, backlog)?;
     Flow::OK
 }
 
 /// connect(2).
 pub(crate) fn connect(call: &mut Call, fd: Fd, name: UserPtr<u8>, length: i32) -> SysResult {
-    let (file, socket) = find(call, fd)?;
+    let (file, socket) = find_unix(call, fd)?;
     let address = address::read(call, name, length)?;
     if call.kernel.sockets[socket].kind == Kind::Datagram {
         let dissolves = matches!(address, address::Address::Other(AF_UNSPEC));
@@ -131,7 +148,7 @@ pub(crate) fn accept4(call: &mut Call, fd: Fd, name: UserPtr<u8>, length: UserPt
     if flags & !(SOCK_CLOEXEC | SOCK_NONBLOCK) != 0 {
         return Err(Errno::EINVAL.because("`flags` has unknown bits"));
     }
-    let (file, socket) = find(call, fd)?;
+    let (file, socket) = find_unix(call, fd)?;
     if call.kernel.sockets[socket].kind == Kind::Datagram {
         return Err(Errno::EOPNOTSUPP.because("datagram sockets do not listen"));
     }
@@ -142,7 +159,7 @@ pub(crate) fn accept4(call: &mut Call, fd: Fd, name: UserPtr<u8>, length: UserPt
 
 /// getsockname(2).
 pub(crate) fn getsockname(call: &mut Call, fd: Fd, name: UserPtr<u8>, length: UserPtr<i32>) -> SysResult {
-    let (_, socket) = find(call, fd)?;
+    let (_, socket) = find_unix(call, fd)?;
     let own = call.kernel.sockets[socket].name.as_ref().map_or_else(address::unnamed, |name| name.bytes.clone());
     address::write(call, &own, name, length)?;
     Flow::OK
@@ -150,7 +167,7 @@ pub(crate) fn getsockname(call: &mut Call, fd: Fd, name: UserPtr<u8>, length: Us
 
 /// getpeername(2).
 pub(crate) fn getpeername(call: &mut Call, fd: Fd, name: UserPtr<u8>, length: UserPtr<i32>) -> SysResult {
-    let (_, socket) = find(call, fd)?;
+    let (_, socket) = find_unix(call, fd)?;
     let Some(peer) = unix::peer_name(call.kernel, socket) else {
         return Err(Errno::ENOTCONN.because("the socket has no peer"));
     };
@@ -231,7 +248,7 @@ pub(crate) fn sendto(
     name: UserPtr<u8>,
     length: i32,
 ) -> SysResult {
-    let (file, socket) = find(call, fd)?;
+    let (file, socket) = find_unix(call, fd)?;
     let to = if name.is_null() { None } else { Some(address::read(call, name, length)?) };
     let deadline = send_deadline(call, socket);
     let file = call.hold(file);
@@ -277,7 +294,7 @@ fn pieces(call: &mut Call, header: &MessageHeader) -> Result<UserBuffer, Error> 
 
 /// sendmsg(2).
 pub(crate) fn sendmsg(call: &mut Call, fd: Fd, message: UserPtr<MessageHeader>, flags: u32) -> SysResult {
-    let (file, socket) = find(call, fd)?;
+    let (file, socket) = find_unix(call, fd)?;
     let send = prepare_send(call, file, socket, message, flags)?;
     ops::start(call, send)
 }

@@ -10,6 +10,7 @@ mod ancillary;
 pub(crate) mod calls;
 mod message;
 pub mod multiple;
+pub(crate) mod netlink;
 mod options;
 pub mod transfer;
 pub mod unix;
@@ -25,6 +26,15 @@ use abi::Errno;
 use abi::socket::SocketCredentials;
 use message::Queue;
 use std::collections::VecDeque;
+
+/// Between whom a socket moves bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Processes of this machine, unix(7).
+    Unix,
+    /// The kernel and processes, netlink(7).
+    Netlink,
+}
 
 /// How a socket moves bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +77,8 @@ pub enum State {
 /// - `sent` is what its messages in other sockets' queues weigh.
 #[derive(Clone, Debug)]
 pub struct Socket {
+    /// Between whom.
+    pub family: Family,
     /// How it moves bytes.
     pub kind: Kind,
     /// What it is doing.
@@ -110,6 +122,7 @@ impl Socket {
     /// A socket without name or peer.
     pub fn new(kind: Kind) -> Socket {
         Socket {
+            family: Family::Unix,
             kind,
             state: State::Idle,
             name: None,

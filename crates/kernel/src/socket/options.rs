@@ -1,6 +1,6 @@
 //! Options of sockets: getsockopt(2), setsockopt(2), socket(7).
 
-use super::{Kind, Socket, State};
+use super::{Family, Kind, Socket, State};
 use crate::entry::Call;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
@@ -188,7 +188,10 @@ pub(super) fn get(
         SO_LINGER => options.linger.to_bytes(),
         SO_ACCEPTCONN => number(i32::from(matches!(socket.state, State::Listening { .. }))),
         SO_PROTOCOL | SO_REUSEPORT => number(0),
-        SO_DOMAIN => number(i32::from(AF_UNIX)),
+        SO_DOMAIN => number(i32::from(match socket.family {
+            Family::Unix => AF_UNIX,
+            Family::Netlink => AF_NETLINK,
+        })),
         SO_PRIORITY => number(options.priority),
         SO_PEEK_OFF => number(-1),
         _ if SWITCHES.contains(&option) => number(i32::from(options.switches & 1 << option != 0)),

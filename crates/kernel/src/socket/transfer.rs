@@ -114,6 +114,7 @@ fn may_sleep(
 
 /// Sends one message: a whole datagram, or as much of a stream as goes together.
 fn send_part(call: &mut Call, send: &mut Send) -> Result<Transfer, Error> {
+    super::netlink::refuse(call, send.socket)?;
     if send.flags & MSG_OOB != 0 {
         call.kernel.unsupported("out-of-band data over Unix sockets");
         return Err(Errno::EOPNOTSUPP.because("Unix sockets have no out-of-band data here"));

@@ -562,7 +562,7 @@ syscalls! {
     243 mq_timedreceive(fd: Fd, to: u64, length: u64, priority: UserPtr<u32>, deadline: UserPtr<Timespec>)
         => crate::ipc::posix::calls::mq_timedreceive, full, "mq_receive(3)", "ipc/posix_message_queue.c";
     244 mq_notify(fd: Fd, event: UserPtr<SignalEvent>) => crate::ipc::posix::calls::mq_notify,
-        partial "SIGEV_THREAD", "mq_notify(3)", "ipc/posix_message_queue.c";
+        full, "mq_notify(3)", "ipc/posix_notify_thread.c";
     245 mq_getsetattr(fd: Fd, new: UserPtr<QueueAttributes>, old: UserPtr<QueueAttributes>)
         => crate::ipc::posix::calls::mq_getsetattr, full, "mq_getattr(3)", "ipc/posix_message_queue.c";
     29 shmget(key: i32, size: u64, flags: i32) => crate::ipc::sysv::calls::shmget,
@@ -590,7 +590,7 @@ syscalls! {
 
     // sockets
     41 socket(family: i32, kind: i32, protocol: i32) => crate::socket::calls::socket,
-        partial "only AF_UNIX", "socket(2)", "socket/unix_stream.c";
+        partial "only AF_UNIX, and AF_NETLINK as mq_notify(3) needs it", "socket(2)", "socket/unix_stream.c";
     42 connect(fd: Fd, name: UserPtr<u8>, length: i32) => crate::socket::calls::connect,
         full, "connect(2)", "socket/unix_stream.c";
     43 accept(fd: Fd, name: UserPtr<u8>, length: UserPtr<i32>) => crate::socket::calls::accept,

@@ -4,7 +4,7 @@
 use super::process::ProcessFile;
 use crate::fs::stat::socket_number;
 use crate::kernel::Kernel;
-use crate::socket::{Kind, State};
+use crate::socket::{Family, Kind, State};
 use std::io::Write;
 
 const DEVICES: &str = concat!(
@@ -45,7 +45,7 @@ fn unix(kernel: &Kernel) -> Vec<u8> {
     const UNCONNECTED: u32 = 1;
     const CONNECTED: u32 = 3;
     let mut text = b"Num       RefCount Protocol Flags    Type St Inode Path\n".to_vec();
-    for (id, socket) in kernel.sockets.iter() {
+    for (id, socket) in kernel.sockets.iter().filter(|(_, socket)| socket.family == Family::Unix) {
         let kind = match socket.kind {
             Kind::Stream => abi::socket::SOCK_STREAM,
             Kind::Datagram => abi::socket::SOCK_DGRAM,

@@ -1,10 +1,11 @@
 //! Handlers of mq_open(2) and its relatives.
 
-use super::message_queue::{Deadline, Message, MessageQueue, Notification, Receive, Send};
+use super::message_queue::{self, Cookie, Deadline, Message, MessageQueue, Notice, Notification, Receive, Send};
 use super::names;
 use crate::entry::Call;
 use crate::fs::path::{Found, Last};
 use crate::fs::{self, DirectoryEntry, Fd, FileDescription, FileObject, Node, open, ops, permission};
+use crate::socket::netlink;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::time;
@@ -165,33 +166,28 @@ pub(crate) fn mq_notify(call: &mut Call, fd: Fd, event: UserPtr<SignalEvent>) ->
         Some(event) => Some(call.read(event)?),
         None => None,
     };
-    let signal = match asked {
+    let notice = match asked {
         None => None,
-        Some(event) => match event.notify {
-            SIGEV_NONE => Some(None),
+        Some(event) => Some(match event.notify {
+            SIGEV_NONE => Notice::Nothing,
             SIGEV_SIGNAL if (0..=SIGRTMAX).contains(&event.signal) => {
-                Some((event.signal > 0).then_some((event.signal, event.value)))
+                Notice::Signal { number: event.signal, value: event.value }
             }
             SIGEV_THREAD => {
-                call.kernel.unsupported("mq_notify with SIGEV_THREAD");
-                return Err(Errno::EINVAL.because("belljar has no netlink sockets, by which SIGEV_THREAD is told"));
+                let cookie = call.read(UserPtr::<Cookie>::new(event.value))?;
+                Notice::Thread { socket: netlink::socket_of(call, Fd(event.signal))?, cookie }
             }
             _ => return Err(Errno::EINVAL.because("`sigev_notify` or `sigev_signo` has no known value")),
-        },
+        }),
     };
     let (_, queue) = find(call, fd)?;
     let process = call.process_id();
-    let registered = &mut call.kernel.queues[queue].notification;
-    match signal {
-        None => {
-            if registered.is_some_and(|registered| registered.process == process) {
-                *registered = None;
-            }
-        }
-        Some(_) if registered.is_some() => {
+    match notice {
+        None => message_queue::unregister(call.kernel, queue, process),
+        Some(_) if call.kernel.queues[queue].notification.is_some() => {
             return Err(Errno::EBUSY.because("a process is registered for the queue already"));
         }
-        Some(signal) => *registered = Some(Notification { process, signal }),
+        Some(notice) => call.kernel.queues[queue].notification = Some(Notification { process, notice }),
     }
     Flow::OK
 }

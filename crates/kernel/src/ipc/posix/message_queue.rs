@@ -12,12 +12,14 @@ use crate::kernel::Kernel;
 use crate::ports::Chooser;
 use crate::process::{Process, Thread};
 use crate::signal::{self, Target};
+use crate::socket::{Socket, netlink};
 use crate::syscalls::operation::{Blocking, Interrupted, Operation, Step};
 use crate::table::Id;
 use crate::user::UserPtr;
 use crate::wait::{Wait, WaitKey};
 use abi::poll::{POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
 use abi::signal::{SI_MESGQ, SigInfo};
+use abi::time::{SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD};
 use abi::{Errno, Error};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -61,8 +63,52 @@ pub struct MessageQueue {
 pub struct Notification {
     /// Who registered.
     pub process: Id<Process>,
-    /// A signal with a value; `None`: nothing, only that nobody else can register.
-    pub signal: Option<(i32, u64)>,
+    /// How it is told.
+    pub notice: Notice,
+}
+
+/// What a `SIGEV_THREAD` of the C library hands over, to know its own by.
+pub type Cookie = [u8; 32];
+
+/// How a process is told that a message has come into the empty queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Not at all: only nobody else can register.
+    Nothing,
+    /// A signal, if it is not 0, with a value.
+    Signal {
+        /// Its number.
+        number: i32,
+        /// `sigev_value`.
+        value: u64,
+    },
+    /// The cookie comes over a netlink socket; the C library starts a thread then.
+    Thread {
+        /// Where to.
+        socket: Id<Socket>,
+        /// What.
+        cookie: Cookie,
+    },
+}
+
+/// The cookie's last byte: a message has come, `NOTIFY_WOKENUP`.
+const COOKIE_MESSAGE: u8 = 1;
+/// The cookie's last byte: the registration is gone, `NOTIFY_REMOVED`.
+const COOKIE_REMOVED: u8 = 2;
+
+/// Sends a cookie, with what it is to say.
+fn send_cookie(kernel: &mut Kernel, socket: Id<Socket>, mut cookie: Cookie, meaning: u8) {
+    cookie[31] = meaning;
+    netlink::deliver(kernel, socket, cookie.to_vec());
+}
+
+/// A process is not registered any more, if it was: mq_notify(3), mq_close(3).
+pub(crate) fn unregister(kernel: &mut Kernel, id: Id<MessageQueue>, process: Id<Process>) {
+    let registered = &mut kernel.queues[id].notification;
+    let gone = registered.take_if(|registered| registered.process == process);
+    if let Some(Notification { notice: Notice::Thread { socket, cookie }, .. }) = gone {
+        send_cookie(kernel, socket, cookie, COOKIE_REMOVED);
+    }
 }
 
 /// A thread that waits for room, and its message.
@@ -256,12 +302,16 @@ fn accept(call: &mut Call, id: Id<MessageQueue>, message: Message) {
 /// Tells who registered that a message has come into the empty queue; the registration is used up.
 fn notify(call: &mut Call, id: Id<MessageQueue>) {
     let Some(notification) = call.kernel.queues[id].notification.take() else { return };
-    if let Some((signal, value)) = notification.signal {
-        let pid = call.process().pid;
-        let uid = call.credentials().uid;
-        let info = SigInfo { code: SI_MESGQ, ..SigInfo::queue(signal, pid, uid, value) };
-        let chooser: &mut dyn Chooser = call.chooser;
-        signal::send(call.kernel, chooser, Target::Process(notification.process), info);
+    match notification.notice {
+        Notice::Nothing | Notice::Signal { number: 0, .. } => {}
+        Notice::Signal { number, value } => {
+            let pid = call.process().pid;
+            let uid = call.credentials().uid;
+            let info = SigInfo { code: SI_MESGQ, ..SigInfo::queue(number, pid, uid, value) };
+            let chooser: &mut dyn Chooser = call.chooser;
+            signal::send(call.kernel, chooser, Target::Process(notification.process), info);
+        }
+        Notice::Thread { socket, cookie } => send_cookie(call.kernel, socket, cookie, COOKIE_MESSAGE),
     }
 }
 
@@ -360,12 +410,15 @@ pub fn poll(kernel: &Kernel, id: Id<MessageQueue>) -> Readiness {
 /// What read(2) of a descriptor shows: `mqueue_read_file` of ipc/mqueue.c.
 pub fn text(kernel: &Kernel, id: Id<MessageQueue>) -> Vec<u8> {
     let queue = &kernel.queues[id];
-    // SIGEV_NONE is 1, SIGEV_SIGNAL is 0; without a registration all is 0.
     let (notify, signal, pid) = match queue.notification {
         None => (0, 0, 0),
-        Some(Notification { process, signal }) => {
+        Some(Notification { process, notice }) => {
             let pid = kernel.processes.get(process).map_or(0, |process| process.pid);
-            (i32::from(signal.is_none()), signal.map_or(0, |(signal, _)| signal), pid)
+            match notice {
+                Notice::Signal { number, .. } => (SIGEV_SIGNAL, number, pid),
+                Notice::Nothing => (SIGEV_NONE, 0, pid),
+                Notice::Thread { .. } => (SIGEV_THREAD, 0, pid),
+            }
         }
     };
     format!("QSIZE:{:<10} NOTIFY:{notify:<5} SIGNO:{signal:<5} NOTIFY_PID:{pid:<6}\n", queue.bytes()).into_bytes()
@@ -374,10 +427,7 @@ pub fn text(kernel: &Kernel, id: Id<MessageQueue>) -> Vec<u8> {
 /// A descriptor was closed by a process: its registration goes, even if it has the queue open elsewhere, mq_close(3).
 pub(crate) fn flush(kernel: &mut Kernel, file: Id<FileDescription>, process: Id<Process>) {
     if let FileObject::MessageQueue(id) = kernel.files[file].object {
-        let notification = &mut kernel.queues[id].notification;
-        if notification.is_some_and(|registered| registered.process == process) {
-            *notification = None;
-        }
+        unregister(kernel, id, process);
     }
 }
 
