@@ -40,9 +40,7 @@ impl LockPi {
     pub(super) fn new(address: u64, sharing: Sharing, deadline: Option<Instant>) -> LockPi {
         LockPi { address, sharing, deadline, is_owner: false, owner: 0, key: None, is_counted: false }
     }
-}
 
-impl LockPi {
     /// Takes the lock if it is free; otherwise the word as it is, whose owner lives and is another thread.
     fn take(&self, call: &mut Call, key: Key) -> Result<Option<u32>, Error> {
         let word = UserPtr::<u32>::new(self.address);
