@@ -1,4 +1,4 @@
-/* scale KIND N */
+/* ipc KIND N: what docs/performance-ipc.md measures. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
