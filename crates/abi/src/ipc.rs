@@ -269,11 +269,9 @@ pub const SHM_LOCKED: u32 = 0o2000;
 pub const SHM_HUGETLB: i32 = 0o4000;
 /// shmat(2): read only.
 pub const SHM_RDONLY: i32 = 0o10000;
-/// shmat(2): round the address down to a multiple of [`SHMLBA`].
+/// shmat(2): round the address down to a multiple of `SHMLBA`, the page size.
 pub const SHM_RND: i32 = 0o20000;
 /// shmat(2): replace what is mapped there.
 pub const SHM_REMAP: i32 = 0o40000;
 /// shmat(2): may be executed.
 pub const SHM_EXEC: i32 = 0o100000;
-/// Attached segments begin at multiples of this.
-pub const SHMLBA: u64 = 4096;

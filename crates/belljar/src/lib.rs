@@ -11,3 +11,4 @@ pub mod program;
 pub mod run;
 pub mod size;
 pub mod syscalls;
+pub mod translate;

@@ -3,7 +3,7 @@
 
 use belljar::failure::Failure;
 use belljar::options::{Command, CommandLine};
-use belljar::{run, syscalls};
+use belljar::{run, syscalls, translate};
 use clap::Parser;
 use clap::error::ErrorKind;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -40,6 +40,16 @@ fn act(command: Command) -> u8 {
             eprintln!("{failure}");
             failure.status
         }),
+        Command::Translate { paging, json, addresses } => match translate::translate(&paging, &addresses, json) {
+            Ok(text) => {
+                print!("{text}");
+                0
+            }
+            Err(failure) => {
+                eprintln!("{failure}");
+                failure.status
+            }
+        },
         Command::Syscalls { markdown } => {
             print!("{}", if markdown { syscalls::markdown() } else { syscalls::plain() });
             0

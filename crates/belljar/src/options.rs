@@ -1,8 +1,11 @@
 //! The command line.
 
 use crate::size;
+use crate::translate::{Look, parse_address};
 use clap::{Args, Parser, Subcommand};
 use kernel::mm::replacement::Algorithm;
+use machine::PagingScheme;
+use machine::tlb_model::TlbShape;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -20,6 +23,18 @@ pub struct CommandLine {
 pub enum Command {
     /// Run a program with everything it starts; the exit status is the program's
     Run(Box<RunOptions>),
+    /// Show how addresses fall apart into indices and an offset
+    Translate {
+        /// As for `run`, and any other split: offsets and indices of any size, such as 8-8-8
+        #[arg(long, value_name = "SCHEME", default_value = "x86-64", value_parser = PagingScheme::parse)]
+        paging: PagingScheme,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Addresses: hexadecimal after 0x, binary after 0b, otherwise decimal
+        #[arg(required = true, value_name = "ADDRESS", value_parser = parse_address)]
+        addresses: Vec<u64>,
+    },
     /// Show which system calls are supported, and how far
     Syscalls {
         /// As the page docs/syscalls.md
@@ -50,6 +65,15 @@ pub struct RunOptions {
     /// Which page goes when memory is full
     #[arg(long, value_name = "HOW", value_enum, default_value = "clock")]
     pub replacement: Replacement,
+    /// How addresses split: x86-64, x86-64-la57, sv39, x86-32, flat-32, or bits such as 10-10-12 (offsets of 12 to 16)
+    #[arg(long, value_name = "SCHEME", default_value = "x86-64", value_parser = parse_paging)]
+    pub paging: PagingScheme,
+    /// Count every access in a TLB of SETS sets of WAYS entries, with `,asid` tagged with address spaces; slow
+    #[arg(long, value_name = "SETSxWAYS[,asid]", value_parser = TlbShape::parse)]
+    pub tlb: Option<TlbShape>,
+    /// Show the walk of an address (or symbol) through a process's page table after so much virtual time, or at its exit
+    #[arg(long, value_name = "PID:ADDRESS@TIME", value_parser = Look::parse)]
+    pub translate: Vec<Look>,
     /// Set a variable of the environment, or pass on the host's
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub env: Vec<OsString>,
@@ -117,6 +141,13 @@ impl From<Replacement> for Algorithm {
             Replacement::Random => Algorithm::Random,
         }
     }
+}
+
+/// A scheme that programs can run under.
+fn parse_paging(text: &str) -> Result<PagingScheme, String> {
+    let scheme = PagingScheme::parse(text)?;
+    scheme.check_runs()?;
+    Ok(scheme)
 }
 
 /// How guest code is executed.

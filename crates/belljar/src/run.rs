@@ -11,7 +11,8 @@ use lab::hang;
 use lab::out_of_memory::OutOfMemory;
 use lab::statistics::{Statistics, Summary};
 use lab::strace::Strace;
-use lab::text;
+use lab::walk::Walks;
+use lab::{text, tlb_report};
 use machine::Processor;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -33,7 +34,8 @@ pub const HANG: u8 = 120;
 /// Exit status: the time limit passed.
 pub const TIME_LIMIT: u8 = 124;
 
-type Readers = ((Option<Strace>, Option<Crashes>), (Option<Statistics>, OutOfMemory<terminal::Messages>));
+type Watchers = (Option<Strace>, (Option<Crashes>, Walks));
+type Readers = (Watchers, (Option<Statistics>, OutOfMemory<terminal::Messages>));
 
 /// Runs what the options say, connected to this process's standard streams, and gives the exit status.
 ///
@@ -43,8 +45,13 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     let setup = setup(options)?;
     let crashes_to = (options.crashes.as_os_str() != "none").then(|| writer(&options.crashes)).transpose()?;
     let crashes = crashes_to.is_some().then(Crashes::default);
-    let statistics = options.stats.as_ref().map(|_| Statistics::default());
-    let readers = ((strace(options)?, crashes), (statistics, OutOfMemory::new(terminal::Messages)));
+    let counts = options.stats.is_some() || options.tlb.is_some();
+    let walks = walks(options, &setup)?;
+    let mut looks: Vec<_> = walks.instants().collect();
+    looks.sort_unstable_by(|left, right| right.cmp(left));
+    looks.dedup();
+    let counters = (counts.then(Statistics::default), OutOfMemory::new(terminal::Messages));
+    let readers = ((strace(options)?, (crashes, walks)), counters);
     let account_to = options.stats.as_deref().map(writer).transpose()?;
     let signals = Signals::listen().map_err(|error| Failure::own(&format!("cannot listen to signals: {error}")))?;
     let mut processor = processor(options)?;
@@ -52,13 +59,14 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     let begin = Instant::now();
     let mut system = boot::boot(&setup, processor, RoundRobin::new(options.seed), Host::new(signals), readers)
         .map_err(|error| boot_failure(error, &setup))?;
+    system.looks = looks;
     terminal::take();
     let stop = system.run();
     terminal::restore();
     if let Some(strace) = &mut system.observer.0.0 {
         strace.flush();
     }
-    if let (Some(crashes), Some(mut out)) = (&system.observer.0.1, crashes_to) {
+    if let (Some(crashes), Some(mut out)) = (&system.observer.0.1.0, crashes_to) {
         let report = crash::report(crashes, &system.kernel, &mut system.outside);
         out.write_all(report.as_bytes())
             .and_then(|()| out.flush())
@@ -68,6 +76,10 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     if stop == Stop::Hang {
         eprint!("belljar: {}", hang::explain(&system.kernel, &mut system.outside));
     }
+    eprint!("{}", system.observer.0.1.1.render());
+    if let (Some(statistics), Some(model), None) = (&system.observer.1.0, &system.tlb_model, &account_to) {
+        eprint!("{}", tlb_report::render(model, &statistics.names()));
+    }
     if let (Some(statistics), Some(mut out)) = (&system.observer.1.0, account_to) {
         let summary = Summary {
             ending: ending(&setup, &stop),
@@ -76,6 +88,7 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
             account: &system.account,
             wall: begin.elapsed(),
             seed: options.seed,
+            tlb_model: system.tlb_model.as_ref(),
         };
         let account = statistics.render(&system.kernel, &summary);
         out.write_all(account.as_bytes())
@@ -151,10 +164,12 @@ pub fn setup(options: &RunOptions) -> Result<Setup, Failure> {
             .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
             .collect(),
         directory: directory.into_os_string().into_vec(),
-        memory_bytes: options.memory,
-        swap_bytes: options.swap,
+        memory_bytes: nameable(options, "--memory", options.memory)?,
+        swap_bytes: nameable(options, "--swap", options.swap)?,
         disk_bytes: options.disk,
         replacement: options.replacement.into(),
+        paging: options.paging.clone(),
+        tlb: options.tlb,
         cpus: options.cpus,
         host_name: options.hostname.as_bytes().to_vec(),
         start_ns: start(options.date.as_deref())?,
@@ -164,6 +179,20 @@ pub fn setup(options: &RunOptions) -> Result<Setup, Failure> {
         groups,
         writable,
     })
+}
+
+/// Bytes of memory or swap: no more than the scheme's entries can name.
+fn nameable(options: &RunOptions, option: &str, bytes: u64) -> Result<u64, Failure> {
+    let most = options.paging.most_frames() * options.paging.page_size();
+    if bytes > most {
+        return Err(Failure::own(&format!(
+            "{option} {}: entries of --paging {} name pages of at most {}",
+            text::size(bytes),
+            options.paging,
+            text::size(most)
+        )));
+    }
+    Ok(bytes)
 }
 
 /// The absolute path of a directory without symbolic links.
@@ -218,6 +247,12 @@ fn start(date: Option<&str>) -> Result<u64, Failure> {
         Some("now") => Ok(now),
         Some(text) => size::parse_date(text).map_err(|what| Failure::own(&format!("--date: {what}"))),
     }
+}
+
+/// The walks that `--translate` asks for.
+fn walks(options: &RunOptions, setup: &Setup) -> Result<Walks, Failure> {
+    let program = Path::new(OsStr::from_bytes(&setup.program));
+    Ok(Walks::new(options.translate.iter().map(|look| look.question(program)).collect::<Result<_, _>>()?))
 }
 
 fn strace(options: &RunOptions) -> Result<Option<Strace>, Failure> {

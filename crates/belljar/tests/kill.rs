@@ -45,6 +45,8 @@ type Jar = System<X86Processor, RoundRobin, Host, Calls>;
 fn start(program: &Path) -> Jar {
     let bytes = |path: &Path| path.to_string_lossy().into_owned().into_bytes();
     let setup = Setup {
+        paging: machine::PagingScheme::x86_64(),
+        tlb: None,
         program: bytes(program),
         arguments: vec![bytes(program)],
         environment: Vec::new(),

@@ -18,7 +18,7 @@ use crate::signal::SignalActions;
 use crate::table::{Id, Table};
 use crate::time::timerfd::TimerFd;
 use crate::wait::{WaitKey, Waits};
-use machine::{PagingScheme, PhysicalMemory};
+use machine::{PageSize, PagingScheme, PhysicalMemory};
 use std::collections::BTreeMap;
 
 /// What the guest is told about its machine; fixed for a run.
@@ -127,6 +127,12 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// The size of pages and frames.
+    #[inline]
+    pub fn page_size(&self) -> PageSize {
+        self.memory.page_size()
+    }
+
     /// A machine with memory and nothing else.
     pub fn new(configuration: Configuration, memory: PhysicalMemory) -> Kernel {
         Kernel {

@@ -17,6 +17,11 @@ impl<T> Id<T> {
     /// Not after any other handle in the order of handles: where a range begins.
     pub(crate) const FIRST: Id<T> = Id { index: 0, generation: 0, marker: PhantomData };
 
+    /// A number that no other handle of its table ever has.
+    pub fn number(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
     /// A number for reports and for inode numbers of kernel objects: small, and reused after the object is gone.
     pub fn index(self) -> u32 {
         self.index
@@ -130,6 +135,14 @@ impl<T> Table<T> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let id = Id { index: index as u32, generation: slot.generation, marker: PhantomData };
             slot.value.as_ref().map(|value| (id, value))
+        })
+    }
+
+    /// All handles and values, in the order of their indices, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Id<T>, &mut T)> + '_ {
+        self.slots.iter_mut().enumerate().filter_map(|(index, slot)| {
+            let id = Id { index: index as u32, generation: slot.generation, marker: PhantomData };
+            slot.value.as_mut().map(|value| (id, value))
         })
     }
 

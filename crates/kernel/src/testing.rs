@@ -188,15 +188,15 @@ impl Bench {
             host_name: b"test".to_vec(),
             cpus: 1,
             paging: PagingScheme::x86_64(),
-            swap_bytes: swap * machine::FRAME_SIZE as u64,
-            disk_bytes: disk * machine::FRAME_SIZE as u64,
+            swap_bytes: swap * 4096,
+            disk_bytes: disk * 4096,
             replacement,
             real_start_ns: 0,
             uid: 1000,
             gid: 1000,
             groups: vec![1000],
         };
-        let memory = PhysicalMemory::new(frames * machine::FRAME_SIZE as u64).expect("the host has memory");
+        let memory = PhysicalMemory::new(frames * 4096).expect("the host has memory");
         let mut kernel = Kernel::new(configuration, memory);
         let mut host = FakeHost::new();
         for (path, contents) in files {

@@ -279,8 +279,9 @@ impl Call<'_> {
             let mut at = piece;
             while at.length > 0 {
                 let (frame, offset) = self.resolve(at.address, Access::Read)?;
-                let take = (4096 - offset as u64).min(at.length);
-                bytes.extend_from_slice(&self.kernel.memory.bytes(frame)[offset..offset + take as usize]);
+                let rest = &self.kernel.memory.bytes(frame)[offset..];
+                let take = (rest.len() as u64).min(at.length);
+                bytes.extend_from_slice(&rest[..take as usize]);
                 at = at.part(take, u64::MAX);
             }
         }
@@ -311,8 +312,9 @@ impl Call<'_> {
         let mut done = 0;
         while done < bytes.len() {
             let (frame, offset) = self.resolve_in(space, from.wrapping_add(done as u64), Access::Read)?;
-            let take = (4096 - offset).min(bytes.len() - done);
-            bytes[done..done + take].copy_from_slice(&self.kernel.memory.bytes(frame)[offset..offset + take]);
+            let rest = &self.kernel.memory.bytes(frame)[offset..];
+            let take = rest.len().min(bytes.len() - done);
+            bytes[done..done + take].copy_from_slice(&rest[..take]);
             done += take;
         }
         Ok(())
@@ -326,8 +328,9 @@ impl Call<'_> {
         let mut done = 0;
         while done < bytes.len() {
             let (frame, offset) = self.resolve_in(space, to.wrapping_add(done as u64), Access::Write)?;
-            let take = (4096 - offset).min(bytes.len() - done);
-            self.kernel.memory.bytes_mut(frame)[offset..offset + take].copy_from_slice(&bytes[done..done + take]);
+            let rest = &mut self.kernel.memory.bytes_mut(frame)[offset..];
+            let take = rest.len().min(bytes.len() - done);
+            rest[..take].copy_from_slice(&bytes[done..done + take]);
             done += take;
         }
         Ok(())

@@ -45,7 +45,7 @@ impl<W: Write> Observer for OutOfMemory<W> {
             (None, Some(process)) => text::printable(&process.name),
             (None, None) => "gone by now".to_string(),
         };
-        let pages = |count: u64| text::size(count * 4096);
+        let pages = |count: u64| text::size(count * kernel.page_size().bytes());
         _ = writeln!(
             self.out,
             "belljar: out of memory: process {pid} ({name}) was killed, its badness is the highest: {badness} pages ({} in \

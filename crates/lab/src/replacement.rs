@@ -43,10 +43,10 @@ pub fn render(kernel: &Kernel, instructions: u64, readers: &[Reader]) -> String 
         "  {} read back from swap, {} from disk; {} of {} swap and {} of {} disk in use at most",
         text::count(counters.swapped_in, "page"),
         text::number(counters.disk_in),
-        text::size(u64::from(kernel.mm.swap.most_used()) * 4096),
-        text::size(u64::from(kernel.mm.swap.limit()) * 4096),
-        text::size(u64::from(kernel.mm.disk.most_used()) * 4096),
-        text::size(u64::from(kernel.mm.disk.limit()) * 4096),
+        text::size(u64::from(kernel.mm.swap.most_used()) * kernel.page_size().bytes()),
+        text::size(u64::from(kernel.mm.swap.limit()) * kernel.page_size().bytes()),
+        text::size(u64::from(kernel.mm.disk.most_used()) * kernel.page_size().bytes()),
+        text::size(u64::from(kernel.mm.disk.limit()) * kernel.page_size().bytes()),
     );
     if counters.out_of_memory > 0 {
         _ = writeln!(out, "  {} killed because memory ran out", text::count(counters.out_of_memory, "process"));
@@ -90,7 +90,7 @@ fn thrashing(out: &mut String, kernel: &Kernel, instructions: u64, readers: &[Re
 /// Bytes of memory that would have kept [`KEPT`] percent of the pages that came back soon.
 fn working_set(kernel: &Kernel) -> u64 {
     let counters = &kernel.mm.counters;
-    let memory = u64::from(kernel.memory.total()) * 4096;
+    let memory = u64::from(kernel.memory.total()) * kernel.page_size().bytes();
     let mut kept = 0;
     for (eighth, count) in counters.refault_reach.iter().enumerate() {
         kept += count;

@@ -1,12 +1,15 @@
 //! The account of a run: who ran, what it cost, what it asked for and did not get.
 
 use crate::replacement::{self, Reader};
-use crate::text;
+use crate::{page_tables, text, tlb_report};
 use kernel::Kernel;
 use kernel::event::{Event, FaultKind, Record};
 use kernel::ipc::pipe::Pipe;
 use kernel::process::{Process, Thread};
 use kernel::table::Id;
+use machine::Gpr;
+use machine::paging::MOST_LEVELS;
+use machine::tlb_model::TlbModel;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -17,6 +20,10 @@ use system::observer::Observer;
 const PROCESSES_SHOWN: usize = 30;
 /// Pipes shown one by one at most.
 const PIPES_SHOWN: usize = 12;
+
+/// Numbers of the system calls that end a process.
+const EXIT: u64 = 60;
+const EXIT_GROUP: u64 = 231;
 
 /// Counts what happens.
 #[derive(Debug, Default)]
@@ -31,6 +38,8 @@ pub struct Statistics {
     unsupported_calls: BTreeMap<(u64, &'static str), u64>,
     unsupported_instructions: BTreeMap<String, u64>,
     signals: BTreeMap<i32, u64>,
+    /// Tables by level of all processes at once, when they were most, and the frames that they took.
+    most_tables: ([u32; MOST_LEVELS], u64),
     /// The last look-up of `owners`, which is nearly always the next one too.
     last: Option<(i32, Id<Process>)>,
 }
@@ -86,12 +95,19 @@ pub struct Summary<'a> {
     pub wall: Duration,
     /// The seed.
     pub seed: u64,
+    /// The model of a TLB, if there is one.
+    pub tlb_model: Option<&'a TlbModel>,
 }
 
 impl Observer for Statistics {
-    fn before_call(&mut self, _: &Kernel, _: Id<Thread>) {}
+    fn before_call(&mut self, kernel: &Kernel, thread: Id<Thread>) {
+        // When the event of a process's end comes, its memory is gone.
+        if matches!(kernel.threads[thread].registers.get(Gpr::Rax), EXIT | EXIT_GROUP) {
+            self.note_tables(kernel);
+        }
+    }
 
-    fn record(&mut self, _: &Kernel, record: &Record) {
+    fn record(&mut self, kernel: &Kernel, record: &Record) {
         match &record.event {
             Event::SyscallEntered { number, .. } => self.calls.entry(*number).or_default().count += 1,
             Event::SyscallLeft { number, result: Err(_) } => self.calls.entry(*number).or_default().failed += 1,
@@ -106,6 +122,7 @@ impl Observer for Statistics {
             Event::ProcessStarted { process, pid, parent } => {
                 let parent = self.by_pid.get(parent).and_then(|parent| self.processes.get(parent));
                 let programs = parent.and_then(|parent| parent.programs.last().cloned()).into_iter().collect();
+                self.note_tables(kernel);
                 self.by_pid.insert(*pid, *process);
                 self.processes.insert(*process, Person { pid: *pid, programs, ..Person::default() });
             }
@@ -188,6 +205,25 @@ impl Person {
 }
 
 impl Statistics {
+    /// Notes the page tables if they are more than before. Called when processes begin and end.
+    fn note_tables(&mut self, kernel: &Kernel) {
+        self.most_tables = self.tables_at_most(kernel);
+    }
+
+    fn tables_at_most(&self, kernel: &Kernel) -> ([u32; MOST_LEVELS], u64) {
+        let frames = kernel.spaces.iter().map(|(_, space)| space.table.table_frames()).sum();
+        if frames <= self.most_tables.1 {
+            return self.most_tables;
+        }
+        let mut tables = [0; MOST_LEVELS];
+        for (_, space) in kernel.spaces.iter() {
+            for (total, count) in tables.iter_mut().zip(space.table.tables()) {
+                *total += count;
+            }
+        }
+        (tables, frames)
+    }
+
     fn owner(&mut self, tid: i32) -> Option<Id<Process>> {
         if let Some((last, process)) = self.last
             && last == tid
@@ -208,8 +244,12 @@ impl Statistics {
     pub fn render(&self, kernel: &Kernel, summary: &Summary) -> String {
         let mut out = String::new();
         self.render_head(&mut out, kernel, summary);
-        self.render_processes(&mut out, summary.account);
+        self.render_processes(&mut out, kernel.page_size().bytes(), summary.account);
         self.render_memory(&mut out, kernel, summary.account);
+        self.render_page_tables(&mut out, kernel, summary.account);
+        if let Some(model) = summary.tlb_model {
+            out.push_str(&tlb_report::render(model, &self.names()));
+        }
         self.render_calls(&mut out);
         self.render_pipes(&mut out);
         self.render_signals(&mut out);
@@ -246,7 +286,7 @@ impl Statistics {
         );
     }
 
-    fn render_processes(&self, out: &mut String, account: &Account) {
+    fn render_processes(&self, out: &mut String, page_bytes: u64, account: &Account) {
         let used: BTreeMap<Id<Process>, Used> = account.processes().into_iter().collect();
         let mut people: Vec<(&Id<Process>, &Person)> = self.processes.iter().collect();
         people.sort_by_key(|(_, person)| person.pid);
@@ -272,7 +312,7 @@ impl Statistics {
         ];
         for (process, person) in people.iter().take(PROCESSES_SHOWN) {
             let used = used.get(process).copied().unwrap_or_default();
-            table.push(row(&person.pid.to_string(), &person.name(), person.faults, used, &ending(person)));
+            table.push(row(&person.pid.to_string(), &person.name(), person.faults, used, page_bytes, &ending(person)));
         }
         if people.len() > PROCESSES_SHOWN {
             let (mut faults, mut sum) = (Faults::default(), Used::default());
@@ -281,14 +321,14 @@ impl Statistics {
                 sum.add(&used.get(process).copied().unwrap_or_default());
             }
             let rest = format!("{} more", people.len() - PROCESSES_SHOWN);
-            table.push(row("...", &rest, faults, sum, ""));
+            table.push(row("...", &rest, faults, sum, page_bytes, ""));
         }
         _ = writeln!(
             out,
             "\nprocesses (page faults: filled with zeroes, from file pages in memory, read from the host, read back"
         );
         _ = writeln!(out, "from swap or disk, copied on write, already private; tables: page-table memory at most)");
-        out.push_str(&columns(&table, &[1, 13]));
+        out.push_str(&text::columns(&table, &[1, 13]));
     }
 
     fn render_memory(&self, out: &mut String, kernel: &Kernel, account: &Account) {
@@ -299,8 +339,8 @@ impl Statistics {
         _ = writeln!(
             out,
             "  {} of {} in use at most; {}, {} of them TLB misses ({misses:.3}%)",
-            text::size(most * 4096),
-            text::size(u64::from(kernel.memory.total()) * 4096),
+            text::size(most * kernel.page_size().bytes()),
+            text::size(u64::from(kernel.memory.total()) * kernel.page_size().bytes()),
             text::count(total.accesses, "data access"),
             text::number(total.misses),
         );
@@ -313,6 +353,28 @@ impl Statistics {
             })
             .collect();
         out.push_str(&replacement::render(kernel, total.instructions, &readers));
+    }
+
+    fn render_page_tables(&self, out: &mut String, kernel: &Kernel, account: &Account) {
+        let used: BTreeMap<Id<Process>, Used> = account.processes().into_iter().collect();
+        let mut people: Vec<(&Id<Process>, &Person)> = self.processes.iter().collect();
+        people.sort_by_key(|(_, person)| person.pid);
+        let rows: Vec<(String, String, &page_tables::Tables)> = people
+            .iter()
+            .take(PROCESSES_SHOWN)
+            .filter_map(|(process, person)| {
+                Some((person.pid.to_string(), person.name(), &used.get(process)?.tables[..]))
+            })
+            .collect();
+        let together = self.tables_at_most(kernel).0;
+        out.push_str(&page_tables::render(&kernel.configuration.paging, &rows, &together));
+    }
+
+    /// Number and name of every process, by the number of its handle.
+    pub fn names(&self) -> BTreeMap<u64, (String, String)> {
+        let named =
+            |(process, person): (&Id<Process>, &Person)| (process.number(), (person.pid.to_string(), person.name()));
+        self.processes.iter().map(named).collect()
     }
 
     fn render_calls(&self, out: &mut String) {
@@ -352,7 +414,7 @@ impl Statistics {
             ]);
         }
         _ = writeln!(out, "\npipes");
-        out.push_str(&columns(&table, &[0, 1, 2]));
+        out.push_str(&text::columns(&table, &[0, 1, 2]));
         if pipes.len() > PIPES_SHOWN {
             let rest = &pipes[PIPES_SHOWN..];
             let bytes = rest.iter().map(|(_, traffic)| traffic.written).sum();
@@ -402,7 +464,7 @@ fn ending(person: &Person) -> String {
     }
 }
 
-fn row(pid: &str, name: &str, faults: Faults, used: Used, ending: &str) -> Vec<String> {
+fn row(pid: &str, name: &str, faults: Faults, used: Used, page_bytes: u64, ending: &str) -> Vec<String> {
     let mut row = vec![pid.to_string(), name.to_string()];
     row.extend(
         [
@@ -419,30 +481,9 @@ fn row(pid: &str, name: &str, faults: Faults, used: Used, ending: &str) -> Vec<S
         ]
         .map(text::number),
     );
-    row.push(text::size(used.table_frames * 4096));
+    row.push(text::size(used.table_frames * page_bytes));
     row.push(ending.to_string());
     row
-}
-
-/// A table with its columns aligned: those listed to the left, the others to the right.
-fn columns(table: &[Vec<String>], left: &[usize]) -> String {
-    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..table[0].len()).map(width).collect();
-    let mut out = String::new();
-    for row in table {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let width = widths[column];
-            _ = if left.contains(&column) {
-                write!(line, "  {cell:<width$}")
-            } else {
-                write!(line, "  {cell:>width$}")
-            };
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
 }
 
 /// Cells in lines of about a hundred characters.
@@ -468,12 +509,6 @@ fn wrapped(cells: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_line_up() {
-        let table = [["a", "1"], ["bcd", "23"]].map(|row| row.map(str::to_string).to_vec());
-        assert_eq!(columns(&table, &[0]), "  a     1\n  bcd  23\n");
-    }
 
     #[test]
     fn long_lists_wrap() {

@@ -1,5 +1,7 @@
 //! Numbers, times and names as people read them.
 
+use std::fmt::Write;
+
 /// A number with its thousands apart: `1,234,567`.
 pub fn number(value: u64) -> String {
     let digits = value.to_string();
@@ -18,6 +20,7 @@ pub fn count(value: u64, singular: &str) -> String {
     let plural = match singular {
         "process" => "processes".to_string(),
         "data access" => "data accesses".to_string(),
+        "entry" => "entries".to_string(),
         other => format!("{other}s"),
     };
     format!("{} {}", number(value), if value == 1 { singular } else { &plural })
@@ -82,9 +85,36 @@ pub fn base_name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
+/// A table with its columns aligned: those listed to the left, the others to the right.
+pub fn columns(table: &[Vec<String>], left: &[usize]) -> String {
+    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..table[0].len()).map(width).collect();
+    let mut out = String::new();
+    for row in table {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = widths[column];
+            _ = if left.contains(&column) {
+                write!(line, "  {cell:<width$}")
+            } else {
+                write!(line, "  {cell:>width$}")
+            };
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let table = [["a", "1"], ["bcd", "23"]].map(|row| row.map(str::to_string).to_vec());
+        assert_eq!(columns(&table, &[0]), "  a     1\n  bcd  23\n");
+    }
 
     #[test]
     fn numbers_sizes_and_times_are_readable() {

@@ -9,14 +9,17 @@
 #[allow(unsafe_code)]
 pub mod frames;
 pub mod mmu;
+pub mod page_size;
 pub mod paging;
 pub mod processor;
 pub mod registers;
 pub mod tlb;
+pub mod tlb_model;
 pub mod trap;
 
-pub use frames::{FRAME_SIZE, FrameNumber, OutOfFrames, PhysicalMemory};
+pub use frames::{FrameNumber, OutOfFrames, PhysicalMemory, SMALLEST_FRAME};
 pub use mmu::{Access, PageFault};
+pub use page_size::PageSize;
 pub use paging::{Entry, PageTable, PagingScheme};
 pub use processor::{Exit, Processor, Slice, Space};
 pub use registers::{Gpr, Registers};

@@ -50,7 +50,7 @@ pub fn translate(
     address: u64,
     access: Access,
 ) -> Result<(FrameNumber, usize), PageFault> {
-    match tlb.lookup(address, access) {
+    match tlb.lookup(memory, address, access) {
         Some(found) => Ok(found),
         None => walk(memory, table, tlb, address, access),
     }
@@ -81,6 +81,6 @@ fn walk(
         memory.note_write(entry.frame());
         memory.note_writable_cached(entry.frame());
     }
-    tlb.fill(address, marked, access);
-    Ok((entry.frame(), (address & 0xfff) as usize))
+    tlb.fill(memory, address, marked, access);
+    Ok((entry.frame(), (address as usize) & (memory.frame_size() - 1)))
 }

@@ -1,5 +1,6 @@
 //! What the run loop asks of a processor.
 
+use crate::tlb_model::TlbModel;
 use crate::{PageTable, PhysicalMemory, Registers, Tlb, Trap};
 
 /// The memory that guest code sees: frames, and one address space over them.
@@ -11,6 +12,8 @@ pub struct Space<'a> {
     pub table: &'a mut PageTable,
     /// A cache of `table`.
     pub tlb: &'a mut Tlb,
+    /// A TLB to count in, if one is wanted: it sees every access, which makes the processor slow.
+    pub model: Option<&'a mut TlbModel>,
 }
 
 /// How far a processor may go.

@@ -12,9 +12,14 @@
 //! A slot that permits nothing holds the tag of a page that belongs into its neighbour, so it can never match.
 //! The buffer starts small and doubles when it proves too small; a flush costs what is in use.
 //!
+//! Slots are for pieces of 4 KiB, whatever the size of pages, so that translated code is the same for all schemes: a
+//! larger page comes in piece by piece, and goes as a whole.
+//!
 //! The block begins with a page that the processor may use as it likes: with the `gs` base at the block, registers
 //! and TLB are reached by the same prefix, and a switch of address space is a change of one pointer.
 
+use crate::frames::SMALLEST_FRAME;
+use crate::tlb_model::{Flush, FlushCause};
 use crate::{Access, Entry, FrameNumber, PhysicalMemory};
 
 /// Slots at most.
@@ -60,6 +65,8 @@ pub fn execute_slot(address: u64) -> usize {
 pub struct Tlb {
     block: Box<[u64]>,
     host_base: u64,
+    /// Bytes in a page.
+    page_size: u64,
     /// Slots in use, a power of two.
     slots: usize,
     /// Fills since the last resize or flush.
@@ -73,6 +80,8 @@ pub struct Tlb {
     pub accesses: u64,
     /// Times the whole buffer was emptied.
     pub flushes: u64,
+    /// What was flushed, for a model that follows; only if one does.
+    log: Option<Vec<Flush>>,
 }
 
 impl Tlb {
@@ -82,6 +91,7 @@ impl Tlb {
             // A zeroed allocation: parts never used cost no host memory.
             block: vec![0; BLOCK_WORDS].into_boxed_slice(),
             host_base: memory.host_base(),
+            page_size: memory.frame_size() as u64,
             slots: MIN_SLOTS,
             pressure: 0,
             code_generation: 1,
@@ -90,6 +100,7 @@ impl Tlb {
             misses: 0,
             accesses: 0,
             flushes: 0,
+            log: None,
         };
         tlb.empty();
         tlb
@@ -134,7 +145,7 @@ impl Tlb {
     /// The frame and offset for `address` if the buffer permits the access. Fetches always miss: the processor keeps
     /// translated code instead.
     #[inline]
-    pub fn lookup(&self, address: u64, access: Access) -> Option<(FrameNumber, usize)> {
+    pub fn lookup(&self, memory: &PhysicalMemory, address: u64, access: Access) -> Option<(FrameNumber, usize)> {
         let slot = self.slot(address);
         let tag = match access {
             Access::Read => self.block[READ_TAGS + slot],
@@ -145,11 +156,12 @@ impl Tlb {
             return None;
         }
         let physical = address.wrapping_add(self.block[ADDENDS + slot]).wrapping_sub(self.host_base);
-        Some((FrameNumber((physical >> 12) as u32), (address & 0xfff) as usize))
+        let frame = FrameNumber((physical >> memory.frame_shift()) as u32);
+        Some((frame, (address & (self.page_size - 1)) as usize))
     }
 
     /// Puts a page in, after a miss. `entry` permits `access` and has the bits set that go with it.
-    pub(crate) fn fill(&mut self, address: u64, entry: Entry, access: Access) {
+    pub(crate) fn fill(&mut self, memory: &PhysicalMemory, address: u64, entry: Entry, access: Access) {
         self.misses += 1;
         if access == Access::Execute {
             return;
@@ -161,7 +173,7 @@ impl Tlb {
         }
         let (slot, page) = (self.slot(address), address & !0xfff);
         let tag = page.wrapping_neg();
-        let addend = (self.host_base + (u64::from(entry.frame().0) << 12)).wrapping_sub(page);
+        let addend = memory.host_address(entry.frame()).wrapping_sub(address & !(self.page_size - 1));
         let write =
             access == Access::Write || self.block[WRITE_TAGS + slot] == tag && self.block[ADDENDS + slot] == addend;
         self.block[READ_TAGS + slot] = tag;
@@ -169,15 +181,39 @@ impl Tlb {
         self.block[ADDENDS + slot] = addend;
     }
 
+    /// Keeps a log of what is flushed from now on ([`Self::take_log`]), or none.
+    pub fn keep_log(&mut self, is_wanted: bool) {
+        self.log = is_wanted.then(Vec::new);
+    }
+
+    /// What was flushed since the last call, in order.
+    pub fn take_log(&mut self) -> Vec<Flush> {
+        self.log.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn note(&mut self, cause: FlushCause, page: Option<u64>) {
+        if let Some(log) = &mut self.log {
+            log.push(Flush { cause, page });
+        }
+    }
+
     /// Forgets one page. To be called when its entry loses a permission, its accessed or dirty bit, or its frame.
-    pub fn flush_page(&mut self, address: u64) {
+    pub fn flush_page(&mut self, address: u64, cause: FlushCause) {
+        self.note(cause, Some(address));
         self.data_generation += 1;
-        let (slot, tag) = (self.slot(address), (address & !0xfff).wrapping_neg());
+        let page = address & !(self.page_size - 1);
+        for piece in (page..=page + (self.page_size - 1)).step_by(SMALLEST_FRAME) {
+            self.flush_piece(piece);
+        }
+    }
+
+    fn flush_piece(&mut self, piece: u64) {
+        let (slot, tag) = (self.slot(piece), piece.wrapping_neg());
         if self.block[READ_TAGS + slot] == tag || self.block[WRITE_TAGS + slot] == tag {
             self.block[READ_TAGS + slot] = Tlb::never(slot);
             self.block[WRITE_TAGS + slot] = Tlb::never(slot);
         }
-        let slot = EXECUTE + execute_slot(address);
+        let slot = EXECUTE + execute_slot(piece);
         if self.block[slot] != 0 {
             self.block[slot] = 0;
             self.code_generation += 1;
@@ -185,7 +221,12 @@ impl Tlb {
     }
 
     /// Forgets everything.
-    pub fn flush(&mut self) {
+    pub fn flush(&mut self, cause: FlushCause) {
+        self.note(cause, None);
+        self.forget();
+    }
+
+    fn forget(&mut self) {
         self.flushes += 1;
         self.pressure = 0;
         self.block[EXECUTE..EXECUTE + EXECUTE_SLOTS].fill(0);
@@ -194,12 +235,12 @@ impl Tlb {
         self.empty();
     }
 
-    /// What the buffer permits for data: pages, their frames, and whether they may be written too.
-    pub fn cached(&self) -> impl Iterator<Item = (u64, FrameNumber, Access)> + '_ {
+    /// What the buffer permits for data: addresses of pieces of pages, their frames, and whether they may be written too.
+    pub fn cached<'a>(&'a self, memory: &'a PhysicalMemory) -> impl Iterator<Item = (u64, FrameNumber, Access)> + 'a {
         (0..self.slots).flat_map(|slot| {
             let cached = |tags: usize, access| {
                 let page = self.block[tags + slot].wrapping_neg();
-                let (frame, _) = self.lookup(page, access).filter(|_| self.slot(page) == slot)?;
+                let (frame, _) = self.lookup(memory, page, access).filter(|_| self.slot(page) == slot)?;
                 Some((page, frame, access))
             };
             [cached(READ_TAGS, Access::Read), cached(WRITE_TAGS, Access::Write)].into_iter().flatten()
@@ -209,13 +250,19 @@ impl Tlb {
     /// Makes the buffer as good as new for another address space, without a new allocation.
     pub fn recycle(&mut self, memory: &PhysicalMemory) {
         self.slots = MIN_SLOTS;
-        self.flush();
+        self.forget();
+        self.log = None;
         self.code_marks_seen = memory.code_marks();
         (self.misses, self.accesses, self.flushes) = (0, 0, 0);
     }
 
     /// Forgets all permissions to write: fork made the address space copy-on-write.
     pub fn flush_writes(&mut self) {
+        self.note(FlushCause::Fork, None);
+        self.forget_writes();
+    }
+
+    fn forget_writes(&mut self) {
         self.data_generation += 1;
         for slot in 0..self.slots {
             self.block[WRITE_TAGS + slot] = Tlb::never(slot);
@@ -227,7 +274,7 @@ impl Tlb {
     pub fn revoke_writes_to_code(&mut self, memory: &PhysicalMemory) {
         if self.code_marks_seen != memory.code_marks() {
             self.code_marks_seen = memory.code_marks();
-            self.flush_writes();
+            self.forget_writes();
         }
     }
 
@@ -257,24 +304,24 @@ mod tests {
     fn a_read_does_not_permit_a_later_write_without_a_walk() {
         let (mut memory, mut table, mut tlb, frame) = one_page(Entry::WRITABLE);
         assert_eq!(mmu::translate(&mut memory, &mut table, &mut tlb, 0x7123, Access::Read), Ok((frame, 0x123)));
-        assert_eq!(tlb.lookup(0x7fff, Access::Read), Some((frame, 0xfff)));
-        assert_eq!(tlb.lookup(0x7000, Access::Write), None);
+        assert_eq!(tlb.lookup(&memory, 0x7fff, Access::Read), Some((frame, 0xfff)));
+        assert_eq!(tlb.lookup(&memory, 0x7000, Access::Write), None);
         assert!(!table.entry(&memory, 0x7000).is_dirty());
         mmu::translate(&mut memory, &mut table, &mut tlb, 0x7000, Access::Write).unwrap();
         assert!(table.entry(&memory, 0x7000).is_dirty());
-        assert_eq!(tlb.lookup(0x7000, Access::Write), Some((frame, 0)));
-        tlb.flush_page(0x7fff);
-        assert_eq!(tlb.lookup(0x7000, Access::Read), None);
+        assert_eq!(tlb.lookup(&memory, 0x7000, Access::Write), Some((frame, 0)));
+        tlb.flush_page(0x7fff, FlushCause::Unmap);
+        assert_eq!(tlb.lookup(&memory, 0x7000, Access::Read), None);
         assert_eq!(tlb.misses, 2);
     }
 
     #[test]
     fn a_slot_that_permits_nothing_matches_no_address() {
-        let (_, _, tlb, _) = one_page(0);
+        let (memory, _, tlb, _) = one_page(0);
         for page in 0..2 * MIN_SLOTS as u64 {
             for address in [page << 12, (page << 12) + 4095, (page << 12) | 1 << 63] {
-                assert_eq!(tlb.lookup(address, Access::Read), None);
-                assert_eq!(tlb.lookup(address, Access::Write), None);
+                assert_eq!(tlb.lookup(&memory, address, Access::Read), None);
+                assert_eq!(tlb.lookup(&memory, address, Access::Write), None);
             }
         }
     }
@@ -285,7 +332,7 @@ mod tests {
         mmu::translate(&mut memory, &mut table, &mut tlb, 0x7000, Access::Write).unwrap();
         memory.mark_code(frame);
         tlb.revoke_writes_to_code(&memory);
-        assert_eq!(tlb.lookup(0x7000, Access::Write), None);
+        assert_eq!(tlb.lookup(&memory, 0x7000, Access::Write), None);
         mmu::translate(&mut memory, &mut table, &mut tlb, 0x7000, Access::Write).unwrap();
         assert_eq!(memory.take_code_writes(), [frame]);
     }

@@ -2,6 +2,8 @@
 
 use kernel::process::Process;
 use kernel::table::Id;
+use machine::PageTable;
+use machine::paging::MOST_LEVELS;
 
 /// What a process, or a turn of one of its threads, used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,18 +18,33 @@ pub struct Used {
     pub system_calls: u64,
     /// Frames in page tables, at most.
     pub table_frames: u64,
+    /// Tables then, by level, the root's first.
+    pub tables: [u32; MOST_LEVELS],
     /// Turns on the processor.
     pub turns: u64,
 }
 
 impl Used {
+    /// Notes the page tables if they are larger than before.
+    #[inline]
+    pub fn note_tables(&mut self, table: &PageTable) {
+        let frames = table.table_frames();
+        if frames > self.table_frames {
+            let tables = table.tables();
+            self.table_frames = frames;
+            self.tables[..tables.len()].copy_from_slice(tables);
+        }
+    }
+
     /// Adds another's.
     pub fn add(&mut self, other: &Used) {
         self.instructions += other.instructions;
         self.accesses += other.accesses;
         self.misses += other.misses;
         self.system_calls += other.system_calls;
-        self.table_frames = self.table_frames.max(other.table_frames);
+        if other.table_frames > self.table_frames {
+            (self.table_frames, self.tables) = (other.table_frames, other.tables);
+        }
         self.turns += other.turns;
     }
 }

@@ -7,7 +7,8 @@ use kernel::clock::Instant;
 use kernel::mm::replacement::Algorithm;
 use kernel::ports::Chooser;
 use kernel::{Configuration, Error, Kernel, process};
-use machine::{PagingScheme, PhysicalMemory, Processor};
+use machine::tlb_model::{TlbModel, TlbShape};
+use machine::{PageSize, PagingScheme, PhysicalMemory, Processor};
 
 /// Everything that a run is a function of, but for the host's files and standard input.
 #[derive(Clone, Debug)]
@@ -28,6 +29,10 @@ pub struct Setup {
     pub disk_bytes: u64,
     /// Which page goes when memory is full.
     pub replacement: Algorithm,
+    /// How addresses split; programs can run under it ([`PagingScheme::check_runs`]).
+    pub paging: PagingScheme,
+    /// A TLB that is to count every access.
+    pub tlb: Option<TlbShape>,
     /// Processors that the guest sees.
     pub cpus: u32,
     /// uname(2) `nodename`.
@@ -66,11 +71,12 @@ pub fn boot<P: Processor, C: Chooser, O: Surroundings, V: Observer>(
     outside: O,
     observer: V,
 ) -> Result<System<P, C, O, V>, BootError> {
-    let memory = PhysicalMemory::new(setup.memory_bytes).map_err(BootError::Memory)?;
+    let page_size = PageSize::of_bits(setup.paging.offset_bits()).expect("programs can run under the scheme");
+    let memory = PhysicalMemory::with_frames_of(page_size, setup.memory_bytes).map_err(BootError::Memory)?;
     let configuration = Configuration {
         host_name: setup.host_name.clone(),
         cpus: setup.cpus,
-        paging: PagingScheme::x86_64(),
+        paging: setup.paging.clone(),
         swap_bytes: setup.swap_bytes,
         disk_bytes: setup.disk_bytes,
         replacement: setup.replacement,
@@ -80,6 +86,8 @@ pub fn boot<P: Processor, C: Chooser, O: Surroundings, V: Observer>(
         groups: setup.groups.clone(),
     };
     let mut system = System::new(Kernel::new(configuration, memory), processor, chooser, outside, observer);
+    system.tlb_model = setup.tlb.map(|shape| TlbModel::new(shape, page_size.shift()));
+    system.kernel.mm.logs_flushes = setup.tlb.is_some();
     system.time_limit = setup.time_limit_ns.map(Instant);
     let first = process::boot::start_first(
         &mut system.kernel,

@@ -1,10 +1,12 @@
 //! Readers of what happens. They change nothing: a run with observers has the hash of one without.
 
 use kernel::Kernel;
+use kernel::clock::Instant;
 use kernel::event::Record;
 use kernel::mm::BadAccess;
-use kernel::process::Thread;
+use kernel::process::{Process, Thread};
 use kernel::table::Id;
+use machine::tlb_model::TlbModel;
 use machine::{Exception, PageFault};
 
 /// Reads a run while it goes on. `()` reads nothing and costs nothing; a pair is two readers, an `Option` perhaps one.
@@ -20,6 +22,18 @@ pub trait Observer {
     fn before_fault(&mut self, kernel: &Kernel, thread: Id<Thread>, fault: Fault<'_>) {
         _ = (kernel, thread, fault);
     }
+
+    /// The run has come to a point that was asked for ([`crate::run::System::looks`]).
+    fn stopped(&mut self, _kernel: &Kernel, _model: Option<&TlbModel>, _stopped: Stopped) {}
+}
+
+/// A point at which somebody wants to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// This instant has come. No thread did anything since.
+    At(Instant),
+    /// The process is about to end by itself.
+    Exiting(Id<Process>),
 }
 
 /// Why an instruction failed.
@@ -58,6 +72,12 @@ impl<T: Observer> Observer for Option<T> {
             observer.before_fault(kernel, thread, fault);
         }
     }
+
+    fn stopped(&mut self, kernel: &Kernel, model: Option<&TlbModel>, stopped: Stopped) {
+        if let Some(observer) = self {
+            observer.stopped(kernel, model, stopped);
+        }
+    }
 }
 
 impl<A: Observer, B: Observer> Observer for (A, B) {
@@ -76,5 +96,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn before_fault(&mut self, kernel: &Kernel, thread: Id<Thread>, fault: Fault<'_>) {
         self.0.before_fault(kernel, thread, fault);
         self.1.before_fault(kernel, thread, fault);
+    }
+
+    fn stopped(&mut self, kernel: &Kernel, model: Option<&TlbModel>, stopped: Stopped) {
+        self.0.stopped(kernel, model, stopped);
+        self.1.stopped(kernel, model, stopped);
     }
 }

@@ -11,7 +11,7 @@
 use crate::account::{Account, Used};
 use crate::journal::Journal;
 use crate::keyboard;
-use crate::observer::{Fault, Observer};
+use crate::observer::{Fault, Observer, Stopped};
 use crate::outside::Surroundings;
 use crate::outside::signals::HostSignal;
 use crate::outside::streams::Typed;
@@ -26,6 +26,7 @@ use kernel::signal;
 use kernel::table::Id;
 use kernel::time;
 use kernel::{Kernel, WaitKey};
+use machine::tlb_model::TlbModel;
 use machine::{Exception, Gpr, PageFault, Processor, Registers, Slice, Space, Trap};
 use std::time::Duration;
 
@@ -35,6 +36,9 @@ pub const SYSCALL_NS: u64 = 100;
 /// Virtual nanoseconds that processes may go on after the first program has ended. Natively they would go on for ever; a
 /// run has to end some day.
 pub const AFTERMATH_NS: u64 = 3_600_000_000_000;
+
+/// The number of exit_group(2).
+const EXIT_GROUP: u64 = 231;
 
 /// Turns between two looks at the keyboard while programs run.
 const TURNS_PER_LOOK: u32 = 64;
@@ -74,6 +78,10 @@ pub struct System<P, C, O, V> {
     pub observer: V,
     /// When to stop, if nothing else stops the run.
     pub time_limit: Option<Instant>,
+    /// A TLB that counts every access, if one is wanted.
+    pub tlb_model: Option<TlbModel>,
+    /// When observers want to look, the next instant last.
+    pub looks: Vec<Instant>,
     first: Option<FirstProgram>,
     /// Records on their way from the kernel to the observers; kept for its allocation.
     records: Vec<Record>,
@@ -115,6 +123,8 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
             account: Account::default(),
             observer,
             time_limit: None,
+            tlb_model: None,
+            looks: Vec::new(),
             first: None,
             records: Vec::new(),
             last_fault: RepeatedFault::default(),
@@ -140,6 +150,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
             if let Some(stop) = self.is_time_over() {
                 return stop;
             }
+            self.look();
             self.kernel.expire_timers(&mut self.chooser);
             if self.kernel.scheduler.queue().is_empty() {
                 self.publish();
@@ -173,6 +184,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
             instructions = time::cpu::limit(&self.kernel, thread, instructions);
             if let Some(next) = self.next_stop() {
                 if next <= now {
+                    self.look();
                     if self.is_time_over().is_some() {
                         break;
                     }
@@ -182,17 +194,24 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                 instructions = instructions.min(next.since(now));
             }
             let slice = Slice { instructions, time_stamp: self.kernel.clock.monotonic_ns() };
+            if self.tlb_model.is_some() {
+                self.tell_model(process);
+            }
             let space = &mut self.kernel.spaces[self.kernel.processes[process].space];
             let counted = (space.tlb.accesses, space.tlb.misses);
             let exit = self.processor.run(
-                Space { memory: &mut self.kernel.memory, table: &mut space.table, tlb: &mut space.tlb },
+                Space {
+                    memory: &mut self.kernel.memory,
+                    table: &mut space.table,
+                    tlb: &mut space.tlb,
+                    model: self.tlb_model.as_mut(),
+                },
                 &mut self.kernel.threads[thread].registers,
                 slice,
             );
             used.accesses += space.tlb.accesses - counted.0;
             used.misses += space.tlb.misses - counted.1;
-            used.table_frames =
-                used.table_frames.max(space.table.table_frames().iter().map(|count| u64::from(*count)).sum());
+            used.note_tables(&space.table);
             used.instructions += exit.instructions;
             self.kernel.threads[thread].instructions += exit.instructions;
             self.kernel.clock.advance(exit.instructions);
@@ -229,6 +248,10 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
     #[inline]
     fn syscall(&mut self, thread: Id<Thread>) {
         self.observer.before_call(&self.kernel, thread);
+        if self.kernel.threads[thread].registers.get(Gpr::Rax) == EXIT_GROUP {
+            let stopped = Stopped::Exiting(self.kernel.threads[thread].process);
+            self.observer.stopped(&self.kernel, self.tlb_model.as_ref(), stopped);
+        }
         self.kernel.clock.advance(SYSCALL_NS);
         entry::enter(&mut self.call(thread));
     }
@@ -272,10 +295,28 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
     /// The instant that no slice may pass: the next timer, or the end of the run's time.
     #[inline]
     fn next_stop(&self) -> Option<Instant> {
-        match (self.kernel.clock.next_expiry(), self.time_limit) {
-            (Some(timer), Some(limit)) => Some(timer.min(limit)),
-            (timer, limit) => timer.or(limit),
+        let stops = [self.kernel.clock.next_expiry(), self.time_limit, self.looks.last().copied()];
+        stops.into_iter().flatten().min()
+    }
+
+    /// Lets observers look if it is time.
+    #[inline]
+    fn look(&mut self) {
+        let now = self.kernel.clock.now();
+        while let Some(instant) = self.looks.pop_if(|instant| *instant <= now) {
+            self.observer.stopped(&self.kernel, self.tlb_model.as_ref(), Stopped::At(instant));
         }
+    }
+
+    /// Tells the model who runs next, and what the kernel flushed meanwhile, in whatever address space.
+    fn tell_model(&mut self, process: Id<Process>) {
+        let Some(model) = &mut self.tlb_model else { return };
+        for (id, space) in self.kernel.spaces.iter_mut() {
+            for flush in space.tlb.take_log() {
+                model.flush(id.number(), flush);
+            }
+        }
+        model.switch_to(self.kernel.processes[process].space.number(), process.number());
     }
 
     fn is_time_over(&self) -> Option<Stop> {

@@ -17,8 +17,6 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const PAGE: u64 = 4096;
-
 /// Does on the host what the guest did under `directory`, an absolute path without symbolic links.
 ///
 /// # Errors
@@ -180,8 +178,9 @@ impl Work<'_> {
         }
         let pages = self.kernel.vfs.inodes[contents.inode].pages();
         for index in pages.into_iter().flat_map(|pages| pages.changed_pages()) {
-            let offset = index * PAGE;
-            let length = contents.size.saturating_sub(offset).min(PAGE) as usize;
+            let page_bytes = self.kernel.page_size().bytes();
+            let offset = index * page_bytes;
+            let length = contents.size.saturating_sub(offset).min(page_bytes) as usize;
             let bytes = page_cache::changed_bytes(self.kernel, contents.inode, index);
             file.write_all_at(&bytes[..length], offset)?;
         }

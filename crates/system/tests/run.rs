@@ -73,7 +73,7 @@ impl Processor for Scripted {
                 }
                 Action::Jump(to) => next(registers, to),
                 Action::Load(address) => {
-                    let Space { memory, table, tlb } = space;
+                    let Space { memory, table, tlb, .. } = space;
                     return match machine::mmu::translate(memory, table, tlb, address, Access::Read) {
                         Ok(_) => panic!("the script's addresses are not mapped"),
                         Err(PageFault { .. }) if false => unreachable!(),
@@ -222,6 +222,8 @@ fn machine(script: &[Action], seed: u64, time_limit_ns: Option<u64>) -> Machine 
         arguments: vec![b"program".to_vec()],
         environment: Vec::new(),
         directory: b"/".to_vec(),
+        tlb: None,
+        paging: machine::PagingScheme::x86_64(),
         memory_bytes: 64 << 20,
         swap_bytes: 0,
         disk_bytes: 0,

@@ -8,7 +8,6 @@ use crate::link;
 use crate::native::{self, Area, CodeMemoryFull, ExecutableMemory};
 use crate::options::{Options, Statistics};
 use crate::plan::{Classifier, End, Kind, Plan};
-use machine::FRAME_SIZE;
 use machine::tlb::{EXECUTE, execute_slot};
 
 /// Room for the largest block: code memory with less than this is full.
@@ -81,7 +80,7 @@ impl Code {
     /// Translates the block at a guest address of a page; `None` if its first instruction straddles.
     pub(crate) fn translate(
         &mut self,
-        bytes: &[u8; FRAME_SIZE],
+        bytes: &[u8],
         rip: u64,
         page: PageName,
         apart: bool,
@@ -93,7 +92,7 @@ impl Code {
         }
     }
 
-    fn plan_block(&mut self, bytes: &[u8; FRAME_SIZE], rip: u64, apart: bool) -> Found {
+    fn plan_block(&mut self, bytes: &[u8], rip: u64, apart: bool) -> Found {
         let reach = if apart {
             let instructions = self.reach.instructions.min(SHORT_INSTRUCTIONS);
             Reach { groups: false, follow: false, instructions, ..self.reach }
@@ -198,7 +197,7 @@ impl Code {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CodeBytes<'a> {
     /// The page in which it lies.
-    Page(&'a [u8; FRAME_SIZE]),
+    Page(&'a [u8]),
     /// What is in two pages of the longest instruction.
     Straddling([u8; MAX_INSTRUCTION_BYTES]),
 }

@@ -1,10 +1,9 @@
 //! From bytes to the plan of a block: which instructions it holds, and which flags must survive where.
 //!
-//! A block lies in one page. An instruction that straddles two pages is a block of its own.
+//! A block lies in one page (of larger pages: in 4 KiB of one). An instruction that straddles two pages is a block of its own.
 
 use crate::plan::{ALL_FLAGS, Classifier, End, Kind, Plan, Planned, flags_killed, flags_read};
 use iced_x86::{Decoder, DecoderError, DecoderOptions, FlowControl, Instruction, Mnemonic};
-use machine::FRAME_SIZE;
 
 /// Instructions in a block at most. The budget that a block takes at once must fit a 32-bit displacement, and what is
 /// left of a slice when a block does not fit is executed one by one, which is slow.
@@ -43,13 +42,7 @@ pub(crate) enum Found {
 }
 
 /// Fills `plan` with the block that begins at `start`, whose page holds `page`.
-pub(crate) fn block(
-    plan: &mut Plan,
-    classifier: &mut Classifier,
-    page: &[u8; FRAME_SIZE],
-    start: u64,
-    reach: Reach,
-) -> Found {
+pub(crate) fn block(plan: &mut Plan, classifier: &mut Classifier, page: &[u8], start: u64, reach: Reach) -> Found {
     plan.start = start;
     (plan.groups_allowed, plan.groups) = (reach.groups, 0);
     plan.instructions.clear();

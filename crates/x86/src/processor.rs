@@ -13,7 +13,7 @@ use crate::step::{Stepper, is_retired};
 use iced_x86::{Decoder, DecoderOptions};
 use machine::mmu::{self, Access};
 use machine::tlb::{EXECUTE, EXECUTE_SLOTS, JUMP_TAGS, JUMP_TARGETS, execute_slot};
-use machine::{Exit, FRAME_SIZE, FrameNumber, PageFault, Processor, Registers, Slice, Space, Tlb, Trap};
+use machine::{Exit, FrameNumber, PageFault, Processor, Registers, SMALLEST_FRAME, Slice, Space, Tlb, Trap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -313,7 +313,7 @@ impl X86Processor {
         }
         // A misaligned operand of an instruction that wants it aligned is #GP, also where nothing is mapped.
         let fault = |fault| if size >= 16 && address & (size - 1) != 0 { Missed::Step } else { Missed::Fault(fault) };
-        let Space { memory, table, tlb } = space;
+        let Space { memory, table, tlb, .. } = space;
         let (frame, offset) = match mmu::translate(memory, table, tlb, address, access) {
             Ok(found) => found,
             Err(error) => return fault(error),
@@ -328,9 +328,14 @@ impl X86Processor {
         let mut resume = miss.retry;
         if last & !0xfff != address & !0xfff {
             match mmu::translate(memory, table, tlb, last & !0xfff, access) {
-                // Frames that follow one another are one range for the host.
-                Ok((next, _)) if next.0 == frame.0.wrapping_add(1) => resume = miss.pass,
-                Ok(_) => return Missed::Step,
+                // Frames that follow one another are one range for the host, and so are the pieces of a larger page.
+                Ok((next, next_offset)) => {
+                    let next = memory.host_address(next) + next_offset as u64;
+                    if next != ((memory.host_address(frame) + offset as u64) & !0xfff) + 0x1000 {
+                        return Missed::Step;
+                    }
+                    resume = miss.pass;
+                }
                 Err(error) => return fault(error),
             }
         }
@@ -338,7 +343,7 @@ impl X86Processor {
             return Missed::Step;
         }
         let mask = tlb.mask();
-        let host = memory.host_base() + (u64::from(frame.0) << 12) + offset as u64;
+        let host = memory.host_address(frame) + offset as u64;
         let block = tlb.block_mut();
         block[context::MASK] = mask;
         if resume == miss.pass {
@@ -354,7 +359,7 @@ impl X86Processor {
 
     /// Serves a check for several accesses; the access at hand, to `address`, is permitted by itself.
     fn missed_group(&mut self, space: &mut Space<'_>, miss: Miss, address: u64) -> Missed {
-        let Space { memory, table, tlb } = space;
+        let Space { memory, table, tlb, .. } = space;
         let first = address.wrapping_add_signed(i64::from(miss.low));
         if first >> 12 != address >> 12 || first.wrapping_add(u64::from(miss.size) - 1) >> 12 != first >> 12 {
             return Missed::Apart;
@@ -515,7 +520,9 @@ impl Processor for X86Processor {
         registers.extended.mxcsr &= 0xffff;
         self.attach(space.tlb);
         space.tlb.revoke_writes_to_code(space.memory);
-        let (mut step, mut finish) = (false, if self.options.step_only { Finish::Steps } else { Finish::No });
+        // A model has to see every access, and sees those of single instructions.
+        let steps_only = self.options.step_only || space.model.is_some();
+        let (mut step, mut finish) = (false, if steps_only { Finish::Steps } else { Finish::No });
         let trap = loop {
             if left == 0 {
                 break Trap::Budget;
@@ -617,13 +624,15 @@ fn address_of(block: &[u64], access: &DataAccess, evicted: u16) -> u64 {
 
 /// Whether the bits of an address above those that are translated all equal the highest of these. Intel SDM 1 3.3.7.1.
 fn is_canonical(space: &Space<'_>, address: u64) -> bool {
-    let unused = if space.table.scheme().address_bits() > 48 { 64 - 57 } else { 64 - 48 };
+    let unused = 64 - space.table.scheme().canonical_bits();
     (address as i64) << unused >> unused == address as i64
 }
 
-/// The bytes of a page from which code is executed.
-fn page_bytes<'a>(space: &'a Space<'_>, rip: u64) -> &'a [u8; FRAME_SIZE] {
-    space.memory.bytes(space.table.entry(space.memory, rip).frame())
+/// The 4 KiB of a page from which code is executed.
+fn page_bytes<'a>(space: &'a Space<'_>, rip: u64) -> &'a [u8] {
+    let bytes = space.memory.bytes(space.table.entry(space.memory, rip).frame());
+    let offset = space.memory.page_size().offset(rip) as usize & !(SMALLEST_FRAME - 1);
+    &bytes[offset..offset + SMALLEST_FRAME]
 }
 
 /// The bytes of the longest instruction that may begin in one page and end in the next. `None` if none from `rip` reaches

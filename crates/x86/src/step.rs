@@ -6,7 +6,8 @@ use crate::assist::classify::{self, Handler};
 use crate::assist::{self, Core, FLAG_TRAP, NativeUnit, Plan};
 use iced_x86::{Decoder, DecoderError, DecoderOptions, Instruction};
 use machine::mmu::{self, Access};
-use machine::{Exception, Exit, FRAME_SIZE, Processor, Registers, Slice, Space, Trap};
+use machine::tlb_model::Use;
+use machine::{Exception, Exit, Processor, Registers, Slice, Space, Trap};
 
 /// Instructions remembered, a power of two: one for each of the low bits of rip.
 const SLOTS: usize = 8192;
@@ -60,6 +61,13 @@ impl Stepper {
             self.known[slot] = Some(self.decode(space, &mut code, rip, slot)?);
         }
         let Some(known) = &self.known[slot] else { unreachable!("the slot was just filled") };
+        if let Some(model) = &mut space.model {
+            let last = rip.wrapping_add(known.instruction.len() as u64 - 1);
+            model.access(rip, Use::Fetch);
+            if model.page(last) != model.page(rip) {
+                model.access(last, Use::Fetch);
+            }
+        }
         let single_step = registers.rflags & FLAG_TRAP != 0;
         let mut core = Core {
             native: &mut self.native,
@@ -142,7 +150,7 @@ impl Code {
     }
 
     fn append(&mut self, space: &mut Space<'_>, address: u64) -> Result<(), Trap> {
-        let unused = if space.table.scheme().address_bits() > 48 { 64 - 57 } else { 64 - 48 };
+        let unused = 64 - space.table.scheme().canonical_bits();
         if (address as i64) << unused >> unused != address as i64 {
             return Err(Trap::Exception(Exception::GeneralProtection));
         }
@@ -150,10 +158,13 @@ impl Code {
         let misses = space.tlb.misses;
         let found = mmu::translate(space.memory, space.table, space.tlb, address, Access::Execute);
         space.tlb.misses = misses;
+        if let (Err(_), Some(model)) = (&found, &mut space.model) {
+            model.fault(Use::Fetch);
+        }
         let (frame, offset) = found.map_err(Trap::PageFault)?;
-        let length = (FRAME_SIZE - offset).min(MAX_LENGTH - self.length);
-        let source = &space.memory.bytes(frame)[offset..offset + length];
-        self.bytes[self.length..self.length + length].copy_from_slice(source);
+        let source = &space.memory.bytes(frame)[offset..];
+        let length = source.len().min(MAX_LENGTH - self.length);
+        self.bytes[self.length..self.length + length].copy_from_slice(&source[..length]);
         self.length += length;
         Ok(())
     }

@@ -7,9 +7,7 @@ use crate::entry::Call;
 use crate::table::Id;
 use crate::user::UserBuffer;
 use abi::{Errno, Error};
-use machine::{Access, FRAME_SIZE};
-
-const PAGE: u64 = FRAME_SIZE as u64;
+use machine::Access;
 
 /// Pages that are read from the host at least when one is missing.
 const READ_AHEAD: u64 = 16;
@@ -38,21 +36,25 @@ pub(super) fn read(call: &mut Call, inode: Id<Inode>, offset: u64, to: &mut User
 
 /// Reads what lies in one page of the file and one of the guest.
 fn read_part(call: &mut Call, inode: Id<Inode>, at: u64, wanted: u64, to: &mut UserBuffer) -> Result<u64, Error> {
-    let within = (at % PAGE) as usize;
+    let page_size = call.kernel.page_size();
+    let within = page_size.offset(at) as usize;
     let front = to.front();
-    let length = (PAGE - within as u64).min(wanted).min(front.length).min(PAGE - front.address % PAGE) as usize;
-    let source = match page_cache::cached(call.kernel, inode, at / PAGE) {
+    let length = (page_size.bytes() - within as u64)
+        .min(wanted)
+        .min(front.length)
+        .min(page_size.bytes() - page_size.offset(front.address)) as usize;
+    let source = match page_cache::cached(call.kernel, inode, page_size.number(at)) {
         Some(source) => source,
-        None if page_cache::is_hole(call.kernel, inode, at / PAGE) => {
+        None if page_cache::is_hole(call.kernel, inode, page_size.number(at)) => {
             let (target, start) = call.resolve(front.address, Access::Write)?;
             call.kernel.memory.bytes_mut(target)[start..start + length].fill(0);
             to.advance(length as u64);
             return Ok(length as u64);
         }
         None => {
-            let pages = (within as u64 + wanted).div_ceil(PAGE).max(READ_AHEAD);
-            page_cache::fetch(call, inode, at / PAGE, pages)?;
-            page_cache::page(call, inode, at / PAGE)?
+            let pages = (within as u64 + wanted).div_ceil(page_size.bytes()).max(READ_AHEAD);
+            page_cache::fetch(call, inode, page_size.number(at), pages)?;
+            page_cache::page(call, inode, page_size.number(at))?
         }
     };
     call.kernel.mm.owners.note_used(source);
@@ -105,18 +107,19 @@ pub(super) fn write(call: &mut Call, inode: Id<Inode>, offset: u64, from: &mut U
 pub(super) fn write_own(call: &mut Call, inode: Id<Inode>, offset: u64, bytes: &[u8]) -> Result<usize, Error> {
     let wanted = room(call, offset)?.min(bytes.len() as u64);
     check_seals(call, inode, offset.saturating_add(wanted))?;
+    let page_size = call.kernel.page_size();
     let mut done = 0;
     while done < wanted {
         let at = offset + done;
-        let within = (at % PAGE) as usize;
-        let length = (PAGE - within as u64).min(wanted - done) as usize;
+        let within = page_size.offset(at) as usize;
+        let length = (page_size.bytes() - within as u64).min(wanted - done) as usize;
         if at + length as u64 > call.kernel.vfs.inodes[inode].size() {
             page_cache::clear_tail(call.kernel, inode);
         }
-        let target = if length == FRAME_SIZE {
-            page_cache::page_to_overwrite(call, inode, at / PAGE)
+        let target = if length as u64 == page_size.bytes() {
+            page_cache::page_to_overwrite(call, inode, page_size.number(at))
         } else {
-            page_cache::page_to_change(call, inode, at / PAGE)
+            page_cache::page_to_change(call, inode, page_size.number(at))
         };
         let target = match target {
             Ok(target) => target,
@@ -166,17 +169,21 @@ fn check_seals(call: &Call, inode: Id<Inode>, end: u64) -> Result<(), Error> {
 
 /// Writes what lies in one page of the file and one of the guest.
 fn write_part(call: &mut Call, inode: Id<Inode>, at: u64, wanted: u64, from: &mut UserBuffer) -> Result<u64, Error> {
-    let within = (at % PAGE) as usize;
+    let page_size = call.kernel.page_size();
+    let within = page_size.offset(at) as usize;
     let front = from.front();
-    let length = (PAGE - within as u64).min(wanted).min(front.length).min(PAGE - front.address % PAGE) as usize;
+    let length = (page_size.bytes() - within as u64)
+        .min(wanted)
+        .min(front.length)
+        .min(page_size.bytes() - page_size.offset(front.address)) as usize;
     // Before a page of the file is made: a fault that cannot be served must not leave one.
     call.resolve(front.address, Access::Read)?;
-    let index = at / PAGE;
+    let index = page_size.number(at);
     let size = call.kernel.vfs.inodes[inode].size();
     if at + length as u64 > size {
         page_cache::clear_tail(call.kernel, inode);
     }
-    let covers_page = length == FRAME_SIZE;
+    let covers_page = length as u64 == page_size.bytes();
     let was_cached = page_cache::cached(call.kernel, inode, index).is_some();
     let target = if covers_page {
         page_cache::page_to_overwrite(call, inode, index)?

@@ -213,7 +213,7 @@ fn release_one(kernel: &mut Kernel, file: Id<FileDescription>) {
 /// # Errors
 /// The host's; `EINVAL` if it is no regular file, `ENOMEM`.
 pub fn read_at(call: &mut Call, inode: Id<Inode>, offset: u64, bytes: &mut [u8]) -> Result<usize, Error> {
-    const PAGE: u64 = machine::FRAME_SIZE as u64;
+    let page_size = call.kernel.page_size();
     let file = &call.kernel.vfs.inodes[inode];
     let Some(pages) = file.pages() else {
         return Err(Errno::EINVAL.because("only regular files have bytes"));
@@ -222,13 +222,13 @@ pub fn read_at(call: &mut Call, inode: Id<Inode>, offset: u64, bytes: &mut [u8])
     let mut done = 0;
     while done < wanted {
         let at = offset + done as u64;
-        let within = (at % PAGE) as usize;
-        let take = (PAGE as usize - within).min(wanted - done);
+        let within = page_size.offset(at) as usize;
+        let take = (page_size.bytes() as usize - within).min(wanted - done);
         let target = &mut bytes[done..done + take];
-        if page_cache::is_hole(call.kernel, inode, at / PAGE) {
+        if page_cache::is_hole(call.kernel, inode, page_size.number(at)) {
             target.fill(0);
         } else {
-            let frame = page_cache::page(call, inode, at / PAGE)?;
+            let frame = page_cache::page(call, inode, page_size.number(at))?;
             target.copy_from_slice(&call.kernel.memory.bytes(frame)[within..within + take]);
         }
         done += take;

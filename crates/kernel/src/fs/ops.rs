@@ -377,7 +377,9 @@ fn seek_data(call: &mut Call, file: Id<FileDescription>, offset: i64, whence: u3
     };
     let nothing = Errno::ENXIO.because("the offset is behind the end, or no data follows it");
     let offset = u64::try_from(offset).map_err(|_| nothing)?;
-    let found = if whence == SEEK_DATA { pages.next_data(offset) } else { pages.next_hole(offset) };
+    let page_size = call.kernel.page_size();
+    let found =
+        if whence == SEEK_DATA { pages.next_data(page_size, offset) } else { pages.next_hole(page_size, offset) };
     let found = found.ok_or(nothing)?;
     call.kernel.files[file].offset = found;
     Ok(found)

@@ -13,10 +13,9 @@ use crate::mm::store::{SlotNumber, StoreKind};
 use crate::mm::{reclaim, swap};
 use crate::table::Id;
 use abi::{Errno, Error};
-use machine::{FRAME_SIZE, FrameNumber};
+use machine::{FrameNumber, PageSize};
 use std::collections::BTreeMap;
 
-const PAGE: u64 = FRAME_SIZE as u64;
 /// Pages that one read from the host fetches when they are needed one after the other.
 const READ_AHEAD: u64 = 16;
 /// Most pages that one read from the host fetches.
@@ -67,36 +66,36 @@ impl Pages {
     }
 
     /// Units of 512 bytes that it fills, `st_blocks`: pages that are no holes.
-    pub fn blocks(&self, host_blocks: u64) -> u64 {
+    pub fn blocks(&self, page_size: PageSize, host_blocks: u64) -> u64 {
         if !self.is_changed {
             return host_blocks;
         }
-        let host_pages = self.host_length.div_ceil(PAGE);
+        let host_pages = page_size.pages(self.host_length);
         let added = self.pages.range(host_pages..).filter(|(_, page)| page.is_changed).count() as u64;
-        (host_pages + added) * (PAGE / 512)
+        (host_pages + added) * (page_size.bytes() / 512)
     }
 
     /// The first byte at or after `offset` that is no hole; `None` if there is none before the end.
-    pub fn next_data(&self, offset: u64) -> Option<u64> {
+    pub fn next_data(&self, page_size: PageSize, offset: u64) -> Option<u64> {
         if offset >= self.size {
             return None;
         }
         if offset < self.host_length {
             return Some(offset);
         }
-        let mut pages = self.pages.range(offset / PAGE..);
+        let mut pages = self.pages.range(page_size.number(offset)..);
         let (index, _) = pages.find(|(_, page)| page.is_changed)?;
-        Some(offset.max(index * PAGE)).filter(|found| *found < self.size)
+        Some(offset.max(index * page_size.bytes())).filter(|found| *found < self.size)
     }
 
     /// The first byte at or after `offset` that lies in a hole; the end of the file counts as one.
-    pub fn next_hole(&self, offset: u64) -> Option<u64> {
+    pub fn next_hole(&self, page_size: PageSize, offset: u64) -> Option<u64> {
         if offset >= self.size {
             return None;
         }
         let mut at = offset.max(self.host_length);
-        while at < self.size && self.pages.get(&(at / PAGE)).is_some_and(|page| page.is_changed) {
-            at = (at / PAGE + 1) * PAGE;
+        while at < self.size && self.pages.get(&page_size.number(at)).is_some_and(|page| page.is_changed) {
+            at = (page_size.number(at) + 1) * page_size.bytes();
         }
         Some(at.min(self.size))
     }
@@ -129,8 +128,8 @@ impl Pages {
         })
     }
 
-    fn is_on_host(&self, index: u64) -> bool {
-        index.saturating_mul(PAGE) < self.host_length
+    fn is_on_host(&self, page_size: PageSize, index: u64) -> bool {
+        index.saturating_mul(page_size.bytes()) < self.host_length
     }
 }
 
@@ -146,7 +145,7 @@ pub fn page(call: &mut Call, inode: Id<Inode>, index: u64) -> Result<FrameNumber
         Some(PagePlace::Slot(slot)) => return bring_in(call.kernel, inode, index, slot),
         None => {}
     }
-    if pages.is_on_host(index) {
+    if pages.is_on_host(call.kernel.page_size(), index) {
         fetch(call, inode, index, READ_AHEAD)?;
         return Ok(cached(call.kernel, inode, index).expect("it was fetched"));
     }
@@ -192,7 +191,7 @@ pub(crate) fn store_kind(kernel: &Kernel, inode: Id<Inode>) -> StoreKind {
 ///
 /// # Panics
 /// If the page is not changed.
-pub fn changed_bytes(kernel: &Kernel, inode: Id<Inode>, index: u64) -> &[u8; FRAME_SIZE] {
+pub fn changed_bytes(kernel: &Kernel, inode: Id<Inode>, index: u64) -> &[u8] {
     let page = kernel.vfs.inodes[inode].pages().and_then(|pages| pages.pages.get(&index)).expect("a changed page");
     match page.place {
         PagePlace::Frame(frame) => kernel.memory.bytes(frame),
@@ -253,7 +252,9 @@ pub fn cached(kernel: &Kernel, inode: Id<Inode>, index: u64) -> Option<FrameNumb
 
 /// Whether page `index` is a hole: zeroes that nobody wrote.
 pub fn is_hole(kernel: &Kernel, inode: Id<Inode>, index: u64) -> bool {
-    kernel.vfs.inodes[inode].pages().is_some_and(|pages| !pages.pages.contains_key(&index) && !pages.is_on_host(index))
+    kernel.vfs.inodes[inode]
+        .pages()
+        .is_some_and(|pages| !pages.pages.contains_key(&index) && !pages.is_on_host(kernel.page_size(), index))
 }
 
 /// Reads absent pages from the host: `index` and those that follow it, at most `wanted`, up to the first that is not
@@ -266,16 +267,17 @@ pub(super) fn fetch(call: &mut Call, inode: Id<Inode>, index: u64, wanted: u64) 
     let Some(host) = &file.host else { return Err(Errno::EIO.because("no host file lies under this one")) };
     let path = host.path.clone();
     let pages = file.pages().expect("the caller looked");
-    let last_on_host = pages.host_length.div_ceil(PAGE);
+    let page_bytes = call.kernel.page_size().bytes();
+    let last_on_host = pages.host_length.div_ceil(page_bytes);
     let next_present = pages.pages.range(index..).next().map_or(u64::MAX, |(next, _)| *next);
     let end = index.saturating_add(wanted.clamp(1, READ_MOST)).min(last_on_host).min(next_present);
-    let bytes_end = (end * PAGE).min(pages.host_length);
-    let mut bytes = vec![0; (bytes_end - index * PAGE) as usize];
-    let got = call.outside.read_file(&path, index * PAGE, &mut bytes)?;
+    let bytes_end = (end * page_bytes).min(pages.host_length);
+    let mut bytes = vec![0; (bytes_end - index * page_bytes) as usize];
+    let got = call.outside.read_file(&path, index * page_bytes, &mut bytes)?;
     // A host file that shrank during the run reads as zeroes where it ended.
     bytes[got..].fill(0);
     let mut first = None;
-    for (position, chunk) in bytes.chunks(FRAME_SIZE).enumerate() {
+    for (position, chunk) in bytes.chunks(page_bytes as usize).enumerate() {
         let frame = match allocate(call.kernel) {
             Ok(frame) => frame,
             // What was read ahead is only a wish.
@@ -300,6 +302,7 @@ pub(super) fn fetch(call: &mut Call, inode: Id<Inode>, index: u64, wanted: u64) 
 
 /// Sets the size. Pages behind the end go, and with them their bytes; mappings of them are undone.
 pub fn set_size(kernel: &mut Kernel, inode: Id<Inode>, size: u64) {
+    let page_size = kernel.page_size();
     let file = &mut kernel.vfs.inodes[inode];
     let Some(pages) = file.pages_mut() else { return };
     let old = pages.size;
@@ -312,7 +315,7 @@ pub fn set_size(kernel: &mut Kernel, inode: Id<Inode>, size: u64) {
     if size > old {
         return;
     }
-    let first_gone = size.div_ceil(PAGE);
+    let first_gone = page_size.pages(size);
     crate::mm::truncate_mappings(kernel, inode, first_gone);
     drop_pages(kernel, inode, first_gone, u64::MAX);
     let pages = pages_mut(kernel, inode);
@@ -324,8 +327,9 @@ pub fn set_size(kernel: &mut Kernel, inode: Id<Inode>, size: u64) {
 
 /// Makes the bytes behind `end` in its page zero, wherever the page is.
 fn clear_behind(kernel: &mut Kernel, inode: Id<Inode>, end: u64) {
-    let within = (end % PAGE) as usize;
-    let Some(page) = pages_mut(kernel, inode).pages.get(&(end / PAGE)).copied().filter(|_| within > 0) else { return };
+    let within = kernel.page_size().offset(end) as usize;
+    let index = kernel.page_size().number(end);
+    let Some(page) = pages_mut(kernel, inode).pages.get(&index).copied().filter(|_| within > 0) else { return };
     match page.place {
         PagePlace::Frame(frame) => {
             kernel.memory.bytes_mut(frame)[within..].fill(0);
@@ -397,8 +401,9 @@ pub(super) fn page_to_overwrite(call: &mut Call, inode: Id<Inode>, index: u64) -
 
 /// Makes page `index` a hole, if nobody has it mapped and the host has no bytes for it; whether it could.
 pub(super) fn make_hole(kernel: &mut Kernel, inode: Id<Inode>, index: u64) -> bool {
+    let page_size = kernel.page_size();
     let pages = pages_mut(kernel, inode);
-    if pages.is_on_host(index) {
+    if pages.is_on_host(page_size, index) {
         return false;
     }
     let Some(page) = pages.pages.get(&index).copied() else { return true };
@@ -412,7 +417,7 @@ pub(super) fn make_hole(kernel: &mut Kernel, inode: Id<Inode>, index: u64) -> bo
 /// The first page at or after `index` that is no hole; `None` if there is none.
 pub(super) fn next_present(kernel: &Kernel, inode: Id<Inode>, index: u64) -> Option<u64> {
     let pages = kernel.vfs.inodes[inode].pages()?;
-    if pages.is_on_host(index) {
+    if pages.is_on_host(kernel.page_size(), index) {
         return Some(index);
     }
     pages.pages.range(index..).next().map(|(index, _)| *index)

@@ -45,7 +45,7 @@ pub(super) fn truncate(call: &mut Call, inode: Id<Inode>, size: u64) -> Result<(
 /// # Errors
 /// `EPERM` if the file is sealed, `ENOMEM`, the host's.
 pub(crate) fn zero(call: &mut Call, inode: Id<Inode>, start: u64, end: u64) -> Result<(), Error> {
-    const PAGE: u64 = machine::FRAME_SIZE as u64;
+    let page_bytes = call.kernel.page_size().bytes();
     let Some(pages) = call.kernel.vfs.inodes[inode].pages() else {
         return Err(Errno::EINVAL.because("only regular files have bytes"));
     };
@@ -55,15 +55,15 @@ pub(crate) fn zero(call: &mut Call, inode: Id<Inode>, start: u64, end: u64) -> R
     let end = end.min(pages.size());
     let mut at = start;
     while at < end {
-        let index = at / PAGE;
-        let part_end = ((index + 1) * PAGE).min(end);
+        let index = at / page_bytes;
+        let part_end = ((index + 1) * page_bytes).min(end);
         if page_cache::is_hole(call.kernel, inode, index) {
             // A hole may be as long as files can be.
-            at = page_cache::next_present(call.kernel, inode, index).map_or(end, |next| next * PAGE);
+            at = page_cache::next_present(call.kernel, inode, index).map_or(end, |next| next * page_bytes);
             continue;
         }
-        let is_whole = at.is_multiple_of(PAGE)
-            && (part_end % PAGE == 0 || part_end == end && end == call.kernel.vfs.inodes[inode].size());
+        let is_whole = at.is_multiple_of(page_bytes)
+            && (part_end % page_bytes == 0 || part_end == end && end == call.kernel.vfs.inodes[inode].size());
         if is_whole && page_cache::make_hole(call.kernel, inode, index) {
             at = part_end;
             continue;
@@ -73,8 +73,8 @@ pub(crate) fn zero(call: &mut Call, inode: Id<Inode>, start: u64, end: u64) -> R
         } else {
             page_cache::page_to_change(call, inode, index)?
         };
-        let from = if is_whole { 0 } else { (at % PAGE) as usize };
-        let to = if is_whole { PAGE as usize } else { from + (part_end - at) as usize };
+        let from = if is_whole { 0 } else { (at % page_bytes) as usize };
+        let to = if is_whole { page_bytes as usize } else { from + (part_end - at) as usize };
         call.kernel.memory.bytes_mut(frame)[from..to].fill(0);
         at = part_end;
     }

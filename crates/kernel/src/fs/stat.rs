@@ -160,7 +160,9 @@ fn blocks(kernel: &Kernel, inode: &Inode) -> u64 {
     const FAST_SYMLINK: usize = 59;
     let is_ext4 = kernel.vfs.mounts[inode.mount].file_system == FileSystem::Host;
     match (&inode.kind, &inode.host) {
-        (InodeKind::Regular(pages), host) => pages.blocks(host.as_ref().map_or(0, |host| host.blocks)),
+        (InodeKind::Regular(pages), host) => {
+            pages.blocks(kernel.page_size(), host.as_ref().map_or(0, |host| host.blocks))
+        }
         (_, Some(host)) => host.blocks,
         (InodeKind::Directory(_), None) if is_ext4 => 8,
         (InodeKind::Symlink(target), None) if is_ext4 && target.len() > FAST_SYMLINK => 8,

@@ -18,7 +18,7 @@ use crate::wait::WaitKey;
 use abi::poll::{POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
 use abi::resource::{CAP_SYS_ADMIN, CAP_SYS_RESOURCE};
 use abi::{Errno, Error};
-use machine::{Access, FRAME_SIZE, FrameNumber};
+use machine::{Access, FrameNumber};
 use std::collections::VecDeque;
 
 /// A write of so many bytes is not mixed with others, pipe(7).
@@ -423,7 +423,7 @@ fn write_chunk(
             count = 0;
             while left > 0 {
                 let (frame, offset) = call.resolve(address, Access::Read)?;
-                let length = left.min(FRAME_SIZE - offset);
+                let length = left.min(call.kernel.memory.frame_size() - offset);
                 parts[count] = (frame, offset, length);
                 count += 1;
                 left -= length;
@@ -490,7 +490,7 @@ fn read_chunk(call: &mut Call, id: Id<Pipe>, to: &mut UserBuffer, chunk: usize) 
         let mut address = piece.address;
         while done < end {
             let (frame, offset) = call.resolve(address, Access::Write)?;
-            let length = (end - done).min(FRAME_SIZE - offset);
+            let length = (end - done).min(call.kernel.memory.frame_size() - offset);
             let Kernel { pipes, memory, .. } = &mut *call.kernel;
             let bytes = &pipes[id].front_bytes()[done..done + length];
             memory.bytes_mut(frame)[offset..offset + length].copy_from_slice(bytes);

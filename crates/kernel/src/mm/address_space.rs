@@ -3,7 +3,7 @@
 use crate::mm::areas::Areas;
 use crate::mm::layout::Layout;
 use crate::mm::vma::AreaFlags;
-use machine::{PageTable, PhysicalMemory, Tlb};
+use machine::{PageSize, PageTable, PhysicalMemory, Tlb};
 
 /// What may be mapped (areas) and what is (the page table).
 ///
@@ -109,10 +109,11 @@ impl Faults {
 impl AddressSpace {
     /// An empty address space with one user.
     pub(crate) fn new(table: PageTable, tlb: Tlb, layout: Layout, family: u32) -> AddressSpace {
+        let page_size = PageSize::of_bits(table.scheme().offset_bits()).expect("programs run with such pages");
         AddressSpace {
             table,
             tlb,
-            areas: Areas::new(layout.mapping_top),
+            areas: Areas::new(layout.mapping_top, page_size),
             layout,
             references: 1,
             heap_start: 0,
@@ -130,7 +131,7 @@ impl AddressSpace {
 
     /// Bytes of frames that its page tables take.
     pub fn table_bytes(&self) -> u64 {
-        self.table.table_frames().iter().map(|count| u64::from(*count)).sum::<u64>() * machine::FRAME_SIZE as u64
+        self.table.table_frames() * self.table.scheme().page_size()
     }
 
     /// Whether the page of `address` is in memory.

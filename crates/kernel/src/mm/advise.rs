@@ -12,6 +12,7 @@ use crate::mm::{AddressSpace, protect, reclaim, shared_memory};
 use crate::table::Id;
 use abi::mman::*;
 use abi::{Errno, Error};
+use machine::tlb_model::FlushCause;
 use machine::{Access, Entry};
 use std::ops::Range;
 
@@ -126,7 +127,7 @@ fn give_up(kernel: &mut Kernel, space: Id<AddressSpace>, range: Range<u64>) {
         if entry.0 & PRIVATE == 0 || memory.count(entry.frame()) > 1 {
             return entry;
         }
-        tlb.flush_page(page);
+        tlb.flush_page(page, FlushCause::Age);
         entry.without(Entry::DIRTY | Entry::ACCESSED).with(LAZY_FREE)
     });
 }
@@ -136,7 +137,7 @@ fn age(kernel: &mut Kernel, space: Id<AddressSpace>, range: Range<u64>) {
     let AddressSpace { table, tlb, .. } = &mut kernel.spaces[space];
     table.update(&mut kernel.memory, range, |_, page, entry| {
         if entry.is_accessed() {
-            tlb.flush_page(page);
+            tlb.flush_page(page, FlushCause::Age);
         }
         entry.without(Entry::ACCESSED)
     });
@@ -145,9 +146,11 @@ fn age(kernel: &mut Kernel, space: Id<AddressSpace>, range: Range<u64>) {
 /// MADV_WILLNEED: pages of files are read, as far as there is memory for them.
 fn will_need(call: &mut Call, area: &Vma) {
     let Backing::File { inode, .. } = area.backing else { return };
-    let pages = call.kernel.vfs.inodes[inode].size().div_ceil(map::PAGE);
-    let last = (area.page_index(area.start) + (area.length() >> 12)).min(pages);
-    for index in area.page_index(area.start)..last {
+    let page_size = call.kernel.page_size();
+    let pages = page_size.pages(call.kernel.vfs.inodes[inode].size());
+    let first = area.page_index(page_size, area.start);
+    let last = (first + page_size.number(area.length())).min(pages);
+    for index in first..last {
         let is_short = call.kernel.memory.available() < call.kernel.memory.total() / 8;
         // Advice only: what cannot be read now is read, or fails, when it is used.
         if is_short || page_cache::page(call, inode, index).is_err() {
@@ -158,7 +161,9 @@ fn will_need(call: &mut Call, area: &Vma) {
 
 /// MADV_REMOVE: a hole in the object under a shared mapping.
 fn remove(call: &mut Call, area: &Vma) -> Result<(), Error> {
-    let pages = area.page_index(area.start)..area.page_index(area.start) + (area.length() >> 12);
+    let page_size = call.kernel.page_size();
+    let first = area.page_index(page_size, area.start);
+    let pages = first..first + page_size.number(area.length());
     if area.backing == Backing::Anonymous {
         return Err(Errno::EINVAL.because("only pages of files and shared memory can be removed"));
     }
@@ -168,7 +173,9 @@ fn remove(call: &mut Call, area: &Vma) -> Result<(), Error> {
     match area.backing {
         Backing::Anonymous => {}
         Backing::Shared { object, .. } => shared_memory::remove_pages(call.kernel, object, pages),
-        Backing::File { inode, .. } => size::zero(call, inode, pages.start * map::PAGE, pages.end * map::PAGE)?,
+        Backing::File { inode, .. } => {
+            size::zero(call, inode, pages.start * page_size.bytes(), pages.end * page_size.bytes())?
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! ```
 
 use crate::mm::vma::{AreaFlags, Object, Vma};
+use machine::PageSize;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -42,6 +43,7 @@ pub struct Areas {
     uses: BTreeMap<Object, u32>,
     /// Objects whose last area may have gone; see [`Areas::take_unused`].
     unused: Vec<Object>,
+    page_size: PageSize,
     top: u64,
     scanned: u64,
     largest: u64,
@@ -49,8 +51,9 @@ pub struct Areas {
 
 impl Areas {
     /// None. Searches for gaps begin at `top`.
-    pub fn new(top: u64) -> Areas {
+    pub fn new(top: u64, page_size: PageSize) -> Areas {
         Areas {
+            page_size,
             by_start: BTreeMap::new(),
             totals: Totals::default(),
             uses: BTreeMap::new(),
@@ -146,7 +149,10 @@ impl Areas {
 
     /// Adds an area where none is, as one with its neighbours if it continues them.
     pub fn insert(&mut self, mut area: Vma) {
-        assert!(area.start < area.end && (area.start | area.end) & 0xfff == 0, "an area is whole pages, at least one");
+        assert!(
+            area.start < area.end && self.page_size.divides(area.start | area.end),
+            "an area is whole pages, at least one"
+        );
         if let Some(next) = self.by_start.get(&area.end)
             && area.continues_in(next)
         {
@@ -208,7 +214,7 @@ impl Areas {
     /// # Errors
     /// The sum that is wrong.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let mut recount = Areas::new(self.top);
+        let mut recount = Areas::new(self.top, self.page_size);
         for area in self.by_start.values() {
             recount.attach(area.clone());
         }
@@ -220,7 +226,7 @@ impl Areas {
             if high.saturating_sub(area.end.max(self.scanned)) > self.largest {
                 return Err(format!("a gap above {:#x} is larger than {:#x}", self.scanned, self.largest));
             }
-            high = guarded_start(area);
+            high = self.guarded_start(area);
         }
         Ok(())
     }
@@ -285,7 +291,7 @@ impl Areas {
                 return Some(high - length);
             }
             self.largest = self.largest.max(gap);
-            high = high.min(guarded_start(area));
+            high = high.min(self.guarded_start(area));
             self.scanned = high;
             if high < low.saturating_add(length) {
                 return None;
@@ -294,28 +300,40 @@ impl Areas {
         (high.saturating_sub(low) >= length).then(|| high - length)
     }
 
+    /// The highest free range of `length` bytes in `low..high`, away from growing stacks; where it begins.
+    pub fn gap_below(&self, mut high: u64, low: u64, length: u64) -> Option<u64> {
+        for area in self.by_start.range(..high).rev().map(|(_, area)| area) {
+            if high.saturating_sub(area.end.max(low)) >= length {
+                return Some(high - length);
+            }
+            high = high.min(self.guarded_start(area));
+        }
+        (high.saturating_sub(low) >= length).then(|| high - length)
+    }
+
     /// The lowest free range of `length` bytes in `range`, away from growing stacks; where it begins.
     pub fn gap_above(&self, range: Range<u64>, length: u64) -> Option<u64> {
         let mut low = range.start;
         for area in self.overlapping(range.clone()) {
-            if guarded_start(area).saturating_sub(low) >= length {
+            if self.guarded_start(area).saturating_sub(low) >= length {
                 return Some(low);
             }
             low = low.max(area.end);
         }
-        let next = self.by_start.range(range.end..).next().map_or(range.end, |(_, area)| guarded_start(area));
+        let next = self.by_start.range(range.end..).next().map_or(range.end, |(_, area)| self.guarded_start(area));
         (range.end.min(next).saturating_sub(low) >= length).then_some(low)
+    }
+
+    /// How far down an area reaches with its guard gap. Linux `vm_start_gap`.
+    fn guarded_start(&self, area: &Vma) -> u64 {
+        let gap = STACK_GUARD_PAGES << self.page_size.shift();
+        if area.flags.has(AreaFlags::GROWS_DOWN) { area.start.saturating_sub(gap) } else { area.start }
     }
 
     /// Whether nothing is mapped in `range`, nor a stack so close above that it could not grow.
     pub fn is_free(&self, range: Range<u64>) -> bool {
-        self.at_or_above(range.start).is_none_or(|next| range.end <= guarded_start(next))
+        self.at_or_above(range.start).is_none_or(|next| range.end <= self.guarded_start(next))
     }
-}
-
-/// How far down an area reaches with its guard gap. Linux `vm_start_gap`.
-fn guarded_start(area: &Vma) -> u64 {
-    if area.flags.has(AreaFlags::GROWS_DOWN) { area.start.saturating_sub(STACK_GUARD_PAGES << 12) } else { area.start }
 }
 
 #[cfg(test)]
@@ -354,7 +372,7 @@ mod tests {
 
     #[test]
     fn areas_agree_with_a_byte_for_each_page() {
-        let mut areas = Areas::new(PAGES << 12);
+        let mut areas = Areas::new(PAGES << 12, PageSize::SMALLEST);
         let mut model = Model([0; PAGES as usize]);
         let mut state = 7u64;
         for step in 0..20_000 {
@@ -404,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_stack_keeps_its_guard_gap_free() {
-        let mut areas = Areas::new(0x1000_0000);
+        let mut areas = Areas::new(0x1000_0000, PageSize::SMALLEST);
         let mut stack = Vma::anonymous(0xf00_0000, 0xf01_0000, PROT_READ | PROT_WRITE);
         stack.flags = AreaFlags::GROWS_DOWN;
         areas.insert(stack);

@@ -3,7 +3,7 @@
 use crate::entry::Call;
 use crate::fs::{Fd, page_cache};
 use crate::mm::arguments::{Address, Advice, MapFlags, Protection, RemapFlags, SyncFlags};
-use crate::mm::map::{self, PAGE, Request, Source, round_up};
+use crate::mm::map::{self, Request, Source};
 use crate::mm::remap::{self, Remap};
 use crate::mm::vma::{AreaFlags, Backing};
 use crate::mm::{advise, heap, lock, protect, unmap};
@@ -23,7 +23,7 @@ pub fn mmap(
     fd: Fd,
     offset: u64,
 ) -> SysResult {
-    if offset & (PAGE - 1) != 0 {
+    if !call.kernel.page_size().divides(offset) {
         return Err(Errno::EINVAL.because("`offset` is not a multiple of the page size"));
     }
     let source = if flags & MAP_ANONYMOUS != 0 {
@@ -47,10 +47,15 @@ pub fn mmap(
 pub fn munmap(call: &mut Call, Address(address): Address, length: u64) -> SysResult {
     let space = call.space();
     let end = call.kernel.spaces[space].layout.user_end;
-    if address & (PAGE - 1) != 0 || address > end || length > end - address {
+    if !call.kernel.page_size().divides(address) || address > end || length > end - address {
         return Err(Errno::EINVAL.because("the range is not page-aligned or not in the address space"));
     }
-    let length = round_up(length).filter(|length| *length > 0).ok_or(Errno::EINVAL.because("`length` is 0"))?;
+    let length = call
+        .kernel
+        .page_size()
+        .round_up(length)
+        .filter(|length| *length > 0)
+        .ok_or(Errno::EINVAL.because("`length` is 0"))?;
     let range = address..address + length;
     let areas = &call.kernel.spaces[space].areas;
     if areas.containing(range.start).is_some_and(|area| area.start < range.start && area.end > range.end)
@@ -74,14 +79,14 @@ pub fn mprotect(
     if grows == PROT_GROWSDOWN | PROT_GROWSUP {
         return Err(Errno::EINVAL.because("`PROT_GROWSDOWN` and `PROT_GROWSUP` exclude each other"));
     }
-    if address & (PAGE - 1) != 0 {
+    if !call.kernel.page_size().divides(address) {
         return Err(Errno::EINVAL.because("`addr` is not a multiple of the page size"));
     }
     if length == 0 {
         return Flow::OK;
     }
     let unmapped = Errno::ENOMEM.because("the range is not in the address space");
-    let mut range = page_range(address, length).ok_or(unmapped)?;
+    let mut range = page_range(call, address, length).ok_or(unmapped)?;
     // Bit 3 is PROT_SEM, which asks for nothing.
     if protection & !(PROT_READ | PROT_WRITE | PROT_EXEC | 8) != 0 {
         return Err(Errno::EINVAL.because("`prot` has an unknown bit"));
@@ -109,20 +114,20 @@ pub fn brk(call: &mut Call, Address(end): Address) -> SysResult {
 }
 
 /// The pages that `length` bytes from `address` on touch, if they do not wrap around.
-fn page_range(address: u64, length: u64) -> Option<Range<u64>> {
-    let start = address & !(PAGE - 1);
-    Some(start..round_up(address.checked_add(length)?)?)
+fn page_range(call: &Call, address: u64, length: u64) -> Option<Range<u64>> {
+    let page_size = call.kernel.page_size();
+    Some(page_size.start(address)..page_size.round_up(address.checked_add(length)?)?)
 }
 
 /// The pages of a range that begins at a page boundary.
 ///
 /// # Errors
 /// `EINVAL` if it does not, or wraps around.
-fn aligned_range(address: u64, length: u64) -> Result<Range<u64>, Error> {
-    if address & (PAGE - 1) != 0 {
+fn aligned_range(call: &Call, address: u64, length: u64) -> Result<Range<u64>, Error> {
+    if !call.kernel.page_size().divides(address) {
         return Err(Errno::EINVAL.because("the address is not a multiple of the page size"));
     }
-    page_range(address, length).ok_or(Errno::EINVAL.because("the range wraps around"))
+    page_range(call, address, length).ok_or(Errno::EINVAL.because("the range wraps around"))
 }
 
 /// mremap(2).
@@ -142,7 +147,7 @@ pub fn mremap(
 /// madvise(2).
 pub fn madvise(call: &mut Call, Address(address): Address, length: u64, Advice(advice): Advice) -> SysResult {
     advise::check(advice)?;
-    let range = aligned_range(address, length)?;
+    let range = aligned_range(call, address, length)?;
     if !range.is_empty() {
         let space = call.space();
         advise::advise(call, space, range, advice)?;
@@ -159,12 +164,13 @@ pub fn msync(call: &mut Call, Address(address): Address, length: u64, SyncFlags(
     if flags & (MS_ASYNC | MS_SYNC) == MS_ASYNC | MS_SYNC {
         return Err(Errno::EINVAL.because("`MS_ASYNC` and `MS_SYNC` exclude each other"));
     }
-    if address & (PAGE - 1) != 0 {
+    if !call.kernel.page_size().divides(address) {
         return Err(Errno::EINVAL.because("`addr` is not a multiple of the page size"));
     }
     let unmapped = Errno::ENOMEM.because("part of the range is not mapped");
     // As on Linux, a length that rounds up to nothing is nothing.
-    let length = length.wrapping_add(PAGE - 1) & !(PAGE - 1);
+    let page_size = call.kernel.page_size();
+    let length = page_size.start(length.wrapping_add(page_size.bytes() - 1));
     let range = address..address.checked_add(length).ok_or(unmapped)?;
     let areas = &call.kernel.spaces[call.space()].areas;
     if flags & MS_INVALIDATE != 0 && areas.overlapping(range.clone()).any(|area| area.flags.has(AreaFlags::LOCKED)) {
@@ -175,35 +181,41 @@ pub fn msync(call: &mut Call, Address(address): Address, length: u64, SyncFlags(
 
 /// mincore(2): a byte for each page, 1 if an access would not wait for the host.
 pub fn mincore(call: &mut Call, Address(address): Address, length: u64, into: UserPtr<u8>) -> SysResult {
-    if address & (PAGE - 1) != 0 {
+    if !call.kernel.page_size().divides(address) {
         return Err(Errno::EINVAL.because("`addr` is not a multiple of the page size"));
     }
     let unmapped = Errno::ENOMEM.because("part of the range is not mapped");
     let space = call.space();
-    let range = page_range(address, length).ok_or(unmapped)?;
+    let range = page_range(call, address, length).ok_or(unmapped)?;
     if range.end > call.kernel.spaces[space].layout.user_end {
         return Err(unmapped);
     }
+    let page_size = call.kernel.page_size();
+    let page_bytes = page_size.bytes();
     let mut at = range.start;
     while at < range.end {
         // As many as Linux answers at a time; pages before a hole are reported.
-        let end = range.end.min(at + PAGE * PAGE);
+        let end = range.end.min(at + page_bytes * page_bytes);
         let mut answers = Vec::new();
         let kernel = &*call.kernel;
         let here = &kernel.spaces[space];
-        while at + answers.len() as u64 * PAGE < end {
-            let page = at + answers.len() as u64 * PAGE;
+        while at + answers.len() as u64 * page_bytes < end {
+            let page = at + answers.len() as u64 * page_bytes;
             let Some(area) = here.areas.containing(page) else { break };
             let is_resident = here.is_resident(&kernel.memory, page)
                 || match area.backing {
                     Backing::Anonymous => false,
-                    Backing::Shared { object, .. } => kernel.mm.shared[object].frame(area.page_index(page)).is_some(),
-                    Backing::File { inode, .. } => page_cache::cached(kernel, inode, area.page_index(page)).is_some(),
+                    Backing::Shared { object, .. } => {
+                        kernel.mm.shared[object].frame(area.page_index(page_size, page)).is_some()
+                    }
+                    Backing::File { inode, .. } => {
+                        page_cache::cached(kernel, inode, area.page_index(page_size, page)).is_some()
+                    }
                 };
             answers.push(u8::from(is_resident));
         }
-        call.copy_out(into.address().wrapping_add((at - range.start) / PAGE), &answers)?;
-        at += answers.len() as u64 * PAGE;
+        call.copy_out(into.address().wrapping_add((at - range.start) / page_bytes), &answers)?;
+        at += answers.len() as u64 * page_bytes;
         if at < end {
             return Err(unmapped);
         }
@@ -216,10 +228,11 @@ pub fn mincore(call: &mut Call, Address(address): Address, length: u64, into: Us
 ///
 /// # Errors
 /// `EINVAL` if the range wraps around.
-fn lock_range(address: u64, length: u64) -> Result<Range<u64>, Error> {
-    let within = address & (PAGE - 1);
+fn lock_range(call: &Call, address: u64, length: u64) -> Result<Range<u64>, Error> {
+    let page_size = call.kernel.page_size();
+    let within = page_size.offset(address);
     let start = address - within;
-    let length = length.wrapping_add(within).wrapping_add(PAGE - 1) & !(PAGE - 1);
+    let length = page_size.start(length.wrapping_add(within).wrapping_add(page_size.bytes() - 1));
     let end = start.checked_add(length).ok_or(Errno::EINVAL.because("the range wraps around"))?;
     Ok(start..end)
 }
@@ -236,7 +249,7 @@ pub fn mlock2(call: &mut Call, Address(address): Address, length: u64, flags: u3
     }
     let on_fault = if flags & MLOCK_ONFAULT != 0 { AreaFlags::LOCK_ON_FAULT } else { AreaFlags::NONE };
     let space = call.space();
-    let range = lock_range(address, length)?;
+    let range = lock_range(call, address, length)?;
     lock::lock(call, space, range, on_fault)?;
     Flow::OK
 }
@@ -244,7 +257,7 @@ pub fn mlock2(call: &mut Call, Address(address): Address, length: u64, flags: u3
 /// munlock(2).
 pub fn munlock(call: &mut Call, Address(address): Address, length: u64) -> SysResult {
     let space = call.space();
-    let range = lock_range(address, length)?;
+    let range = lock_range(call, address, length)?;
     lock::set_flags(call, space, range, AreaFlags::NONE)?;
     Flow::OK
 }
@@ -273,14 +286,16 @@ pub fn remap_file_pages(
     MapFlags(flags): MapFlags,
 ) -> SysResult {
     let invalid = |why| Err(Errno::EINVAL.because(why));
-    let (start, size) = (address & !(PAGE - 1), size & !(PAGE - 1));
+    let page_size = call.kernel.page_size();
+    let (start, size) = (page_size.start(address), page_size.start(size));
     if protection != 0 {
         return invalid("`prot` is not 0");
     }
     let Some(end) = start.checked_add(size).filter(|end| *end > start) else {
         return invalid("the range is empty or wraps around");
     };
-    let Some(offset) = page_offset.checked_mul(PAGE).filter(|offset| offset.checked_add(size).is_some()) else {
+    let Some(offset) = page_offset.checked_mul(page_size.bytes()).filter(|offset| offset.checked_add(size).is_some())
+    else {
         return invalid("the file offset is too large");
     };
     let space = call.space();

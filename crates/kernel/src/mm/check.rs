@@ -74,7 +74,10 @@ fn check_areas(kernel: &Kernel, id: Id<AddressSpace>, space: &AddressSpace) -> R
     let mut before: Option<&Vma> = None;
     for area in space.areas.iter() {
         let fail = |what: &str| Err(format!("area {:#x}-{:#x} {what}", area.start, area.end));
-        if area.start >= area.end || (area.start | area.end) & 0xfff != 0 || area.end > space.layout.user_end {
+        if area.start >= area.end
+            || !kernel.page_size().divides(area.start | area.end)
+            || area.end > space.layout.user_end
+        {
             return fail("is empty, not page-aligned or not in user space");
         }
         if area.protection & !area.maximum != 0 {
@@ -101,7 +104,7 @@ fn check_areas(kernel: &Kernel, id: Id<AddressSpace>, space: &AddressSpace) -> R
 fn check_table(kernel: &Kernel, space: &AddressSpace, counts: &mut Counts) -> Result<(), String> {
     let memory = &kernel.memory;
     let tables = space.table.frames(memory);
-    if tables.len() as u64 * machine::FRAME_SIZE as u64 != space.table_bytes() {
+    if tables.len() as u64 * kernel.page_size().bytes() != space.table_bytes() {
         return Err("a page table has other tables than it counts".to_string());
     }
     tables.into_iter().for_each(|frame| counts.add(frame));
@@ -128,8 +131,10 @@ fn check_table(kernel: &Kernel, space: &AddressSpace, counts: &mut Counts) -> Re
         let is_private = entry.0 & PRIVATE != 0;
         let object_frame = match area.backing {
             Backing::Anonymous => None,
-            Backing::Shared { object, .. } => kernel.mm.shared[object].frame(area.page_index(page)),
-            Backing::File { inode, .. } => crate::fs::page_cache::cached(kernel, inode, area.page_index(page)),
+            Backing::Shared { object, .. } => kernel.mm.shared[object].frame(area.page_index(kernel.page_size(), page)),
+            Backing::File { inode, .. } => {
+                crate::fs::page_cache::cached(kernel, inode, area.page_index(kernel.page_size(), page))
+            }
         };
         if is_private {
             resident.private += 1;
@@ -165,7 +170,7 @@ fn check_table(kernel: &Kernel, space: &AddressSpace, counts: &mut Counts) -> Re
 }
 
 fn check_tlb(kernel: &Kernel, space: &AddressSpace) -> Result<(), String> {
-    for (page, frame, access) in space.tlb.cached() {
+    for (page, frame, access) in space.tlb.cached(&kernel.memory) {
         let entry = space.table.entry(&kernel.memory, page);
         let is_permitted = match access {
             Access::Write => entry.is_writable() && entry.is_dirty(),

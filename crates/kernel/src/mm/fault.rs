@@ -25,7 +25,8 @@ use crate::table::Id;
 use abi::mman::{PROT_EXEC, PROT_READ, PROT_WRITE};
 use abi::resource::{RLIMIT_AS, RLIMIT_MEMLOCK, RLIMIT_STACK};
 use abi::{Errno, Error};
-use machine::{Access, Entry, FRAME_SIZE, FrameNumber, OutOfFrames, PageFault};
+use machine::tlb_model::FlushCause;
+use machine::{Access, Entry, FrameNumber, OutOfFrames, PageFault, PageSize};
 
 /// An access that no area permits, or that cannot be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl From<OutOfFrames> for BadAccess {
 /// # Errors
 /// [`BadAccess`] if it cannot.
 pub fn handle(call: &mut Call, space: Id<AddressSpace>, fault: PageFault) -> Result<(), BadAccess> {
-    let page = fault.address & !(FRAME_SIZE as u64 - 1);
+    let page = call.kernel.page_size().start(fault.address);
     let served = fill(call, space, fault.address, as_served(call, space, page, fault.access));
     served.map(|_| ()).inspect_err(|_| call.kernel.emit(Event::PageFault { page, kind: FaultKind::Invalid }))
 }
@@ -83,7 +84,7 @@ pub(crate) fn fill(
     address: u64,
     access: Access,
 ) -> Result<FaultKind, BadAccess> {
-    let page = address & !(FRAME_SIZE as u64 - 1);
+    let page = call.kernel.page_size().start(address);
     let served = loop {
         match serve(call, space, page, access) {
             // Somebody else may have to go for it.
@@ -159,8 +160,8 @@ impl Spot {
         Spot { start, end, protection, shared, backing }
     }
 
-    fn index(&self, page: u64) -> u64 {
-        (self.backing.offset() + (page - self.start)) >> 12
+    fn index(&self, page_size: PageSize, page: u64) -> u64 {
+        page_size.number(self.backing.offset() + (page - self.start))
     }
 }
 
@@ -213,7 +214,7 @@ fn serve(call: &mut Call, space: Id<AddressSpace>, page: u64, access: Access) ->
     let entry = Entry(entry.without(Entry::NO_EXECUTE).0 | protection_bits(spot.protection));
     let AddressSpace { table, tlb, .. } = &mut call.kernel.spaces[space];
     table.replace(&mut call.kernel.memory, page, entry);
-    tlb.flush_page(page);
+    tlb.flush_page(page, FlushCause::Fault);
     Ok(FaultKind::Reuse)
 }
 
@@ -248,7 +249,7 @@ fn from_shared(
     object: Id<shared_memory::SharedMemory>,
     access: Access,
 ) -> Result<FaultKind, BadAccess> {
-    let (frame, kind) = match shared_memory::page(kernel, object, spot.index(page))? {
+    let (frame, kind) = match shared_memory::page(kernel, object, spot.index(kernel.page_size(), page))? {
         Found::Present(frame) => (frame, FaultKind::FileMinor),
         Found::Read(frame) => (frame, FaultKind::SwapIn),
         Found::New(frame) => (frame, FaultKind::ZeroFill),
@@ -272,8 +273,9 @@ fn from_file(
     inode: Id<Inode>,
     access: Access,
 ) -> Result<FaultKind, BadAccess> {
-    let index = spot.index(page);
-    if index >= call.kernel.vfs.inodes[inode].size().div_ceil(FRAME_SIZE as u64) {
+    let page_size = call.kernel.page_size();
+    let index = spot.index(page_size, page);
+    if index >= page_size.pages(call.kernel.vfs.inodes[inode].size()) {
         return Err(BadAccess::BeyondFile);
     }
     let kind = match page_cache::cached(call.kernel, inode, index) {
@@ -310,18 +312,19 @@ fn not_read(error: Error) -> BadAccess {
     if error.errno == Errno::ENOMEM { BadAccess::OutOfMemory } else { BadAccess::BeyondFile }
 }
 
-/// Pages around a faulting one that are mapped with it if they are in memory already. Linux `fault_around_bytes`.
-const AROUND: u64 = 16 * FRAME_SIZE as u64;
+/// Bytes around a faulting page that are mapped with it if they are in memory already. Linux `fault_around_bytes`.
+const AROUND: u64 = 65536;
 
 /// Maps cached neighbours of a page of a file for reading: programs use most of what lies beside what they use.
 fn fill_around(kernel: &mut Kernel, space: Id<AddressSpace>, page: u64, spot: Spot, inode: Id<Inode>) {
     let window = page & !(AROUND - 1);
-    let pages = kernel.vfs.inodes[inode].size().div_ceil(FRAME_SIZE as u64);
+    let page_size = kernel.page_size();
+    let pages = page_size.pages(kernel.vfs.inodes[inode].size());
     let bits = protection_bits(spot.protection);
     let mut at = window.max(spot.start);
-    while at < (window + AROUND).min(spot.end) && spot.index(at) < pages {
+    while at < (window + AROUND).min(spot.end) && spot.index(page_size, at) < pages {
         if kernel.spaces[space].table.entry(&kernel.memory, at) == Entry::NONE
-            && let Some(frame) = page_cache::cached(kernel, inode, spot.index(at))
+            && let Some(frame) = page_cache::cached(kernel, inode, spot.index(page_size, at))
         {
             let AddressSpace { table, resident, .. } = &mut kernel.spaces[space];
             // The faulting page's table serves its neighbours too; if a scheme's tables are smaller, that is all.
@@ -331,7 +334,7 @@ fn fill_around(kernel: &mut Kernel, space: Id<AddressSpace>, page: u64, spot: Sp
             kernel.memory.retain(frame);
             resident.file += 1;
         }
-        at += FRAME_SIZE as u64;
+        at += page_size.bytes();
     }
 }
 
@@ -366,7 +369,8 @@ fn make_writable(
     if let Backing::File { inode, .. } = spot.backing
         && !is_private
     {
-        note_write(call, inode, spot.index(page));
+        let index = spot.index(kernel.page_size(), page);
+        note_write(call, inode, index);
     }
     let kernel = &mut *call.kernel;
     if is_private {
@@ -378,7 +382,7 @@ fn make_writable(
     let bits = protection_bits(spot.protection) | Entry::WRITABLE;
     let entry = Entry(entry.without(Entry::NO_EXECUTE | LAZY_FREE).0 | bits);
     table.replace(&mut kernel.memory, page, entry);
-    tlb.flush_page(page);
+    tlb.flush_page(page, FlushCause::Fault);
     Ok(FaultKind::Reuse)
 }
 
@@ -408,7 +412,7 @@ fn replace_private(
     let bits = protection_bits(spot.protection) | Entry::WRITABLE | PRIVATE;
     // The table exists: it held the old entry when the fault came, and reclaim prunes no tables.
     table.replace(&mut kernel.memory, page, Entry::new(frame, bits));
-    tlb.flush_page(page);
+    tlb.flush_page(page, FlushCause::Fault);
     resident.private += 1;
 }
 
@@ -475,6 +479,7 @@ pub(crate) fn grow_stack<'a>(call: &'a mut Call, space: Id<AddressSpace>, page: 
     let limit = |resource| limits::soft(call, resource);
     let (stack, total, locked) = (limit(RLIMIT_STACK), limit(RLIMIT_AS), limit(RLIMIT_MEMLOCK));
     let lowest = call.kernel.mm.settings.lowest_address;
+    let guard = STACK_GUARD_PAGES * call.kernel.page_size().bytes();
     let areas = &mut call.kernel.spaces[space].areas;
     let area = areas.at_or_above(page).ok_or(BadAccess::Unmapped)?;
     if !area.flags.has(AreaFlags::GROWS_DOWN) || page < lowest {
@@ -483,9 +488,7 @@ pub(crate) fn grow_stack<'a>(call: &'a mut Call, space: Id<AddressSpace>, page: 
     let (start, end, growth) = (area.start, area.end, area.start - page);
     let is_locked = area.flags.has(AreaFlags::LOCKED);
     let too_close = areas.below(page + 1).is_some_and(|below| {
-        !below.flags.has(AreaFlags::GROWS_DOWN)
-            && below.is_accessible()
-            && page < below.end.saturating_add(STACK_GUARD_PAGES << 12)
+        !below.flags.has(AreaFlags::GROWS_DOWN) && below.is_accessible() && page < below.end.saturating_add(guard)
     });
     let totals = areas.totals();
     if end - page > stack

@@ -6,7 +6,7 @@ use crate::mm::vma::AreaFlags;
 use crate::mm::{reclaim, unmap};
 use crate::table::Id;
 use abi::{Errno, Error};
-use machine::{Entry, PageTable};
+use machine::Entry;
 
 /// Copies an address space for a child: one pass over the parent's page table takes the permission to write private
 /// pages from both. The new one has one user.
@@ -15,14 +15,14 @@ use machine::{Entry, PageTable};
 /// `ENOMEM` if there are not enough frames for the child's page tables.
 pub fn copy(call: &mut Call, parent: Id<AddressSpace>) -> Result<Id<AddressSpace>, Error> {
     // The child never needs more tables than the parent has: with these free, nothing below can fail.
-    let tables = call.kernel.spaces[parent].table.table_frames().iter().sum();
-    if !reclaim::make_room(call.kernel, tables) {
-        return Err(Errno::ENOMEM.because("no frames are left for the child's page tables"));
+    let tables = call.kernel.spaces[parent].table.table_frames();
+    let full = Errno::ENOMEM.because("no frames are left for the child's page tables");
+    if !reclaim::make_room(call.kernel, u32::try_from(tables).map_err(|_| full)?) {
+        return Err(full);
     }
     let kernel = &mut *call.kernel;
     let from = &mut kernel.spaces[parent];
-    let scheme = from.table.scheme().clone();
-    let table = PageTable::new(scheme, &mut kernel.memory).expect("there is room for the tables");
+    let table = from.table.empty_twin(&mut kernel.memory).map_err(|_| full)?;
     let mut child = AddressSpace::new(table, kernel.mm.take_tlb(&kernel.memory), from.layout.clone(), from.family);
     child.areas = from.areas.clone();
     (child.heap_start, child.heap_end, child.stack_start) = (from.heap_start, from.heap_end, from.stack_start);

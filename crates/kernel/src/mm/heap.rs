@@ -3,7 +3,7 @@
 use crate::entry::Call;
 use crate::kernel::Kernel;
 use crate::mm::areas::STACK_GUARD_PAGES;
-use crate::mm::map::{self, PAGE, round_up};
+use crate::mm::map;
 use crate::mm::vma::{AreaFlags, Vma};
 use crate::mm::{AddressSpace, limits, unmap};
 use crate::table::Id;
@@ -12,16 +12,18 @@ use abi::resource::RLIMIT_DATA;
 
 /// Lets the heap begin, empty, at the first page boundary at or after `address`: the end of the program.
 pub fn begin(kernel: &mut Kernel, space: Id<AddressSpace>, address: u64) {
+    let page_size = kernel.page_size();
     let here = &mut kernel.spaces[space];
-    let start = round_up(address).unwrap_or(here.layout.user_end);
+    let start = page_size.round_up(address).unwrap_or(here.layout.user_end);
     (here.heap_start, here.heap_end) = (start, start);
 }
 
 /// Lets the heap end at `end` if possible; where it ends then. brk(2), "C library/kernel differences".
 pub(crate) fn set_end(call: &mut Call, space: Id<AddressSpace>, end: u64) -> u64 {
+    let page_size = call.kernel.page_size();
     let here = &call.kernel.spaces[space];
     let (start, old) = (here.heap_start, here.heap_end);
-    if end < start || end > here.layout.user_end - PAGE {
+    if end < start || end > here.layout.user_end - page_size.bytes() {
         return old;
     }
     // The program's own data counts, too: setrlimit(2) RLIMIT_DATA.
@@ -29,7 +31,8 @@ pub(crate) fn set_end(call: &mut Call, space: Id<AddressSpace>, end: u64) -> u64
     if (end - start).saturating_add(data_end.saturating_sub(data_start)) > limits::soft(call, RLIMIT_DATA) {
         return old;
     }
-    let (old_page, new_page) = ((old + PAGE - 1) & !(PAGE - 1), (end + PAGE - 1) & !(PAGE - 1));
+    let next_page = |address: u64| page_size.round_up(address).expect("user addresses are small");
+    let (old_page, new_page) = (next_page(old), next_page(end));
     if new_page < old_page {
         unmap::unmap(call, space, new_page..old_page);
     } else if new_page > old_page && !grow(call, space, old_page, new_page) {
@@ -40,11 +43,12 @@ pub(crate) fn set_end(call: &mut Call, space: Id<AddressSpace>, end: u64) -> u64
 }
 
 fn grow(call: &mut Call, space: Id<AddressSpace>, from: u64, to: u64) -> bool {
+    let page_bytes = call.kernel.page_size().bytes();
     let here = &call.kernel.spaces[space];
     // One page stays free between the heap and what follows, as in Linux mm/mmap.c.
     let is_blocked = here.areas.at_or_above(from).is_some_and(|next| {
-        let guard = if next.flags.has(AreaFlags::GROWS_DOWN) { STACK_GUARD_PAGES * PAGE } else { 0 };
-        to + PAGE > next.start.saturating_sub(guard)
+        let guard = if next.flags.has(AreaFlags::GROWS_DOWN) { STACK_GUARD_PAGES * page_bytes } else { 0 };
+        to + page_bytes > next.start.saturating_sub(guard)
     });
     if is_blocked {
         return false;

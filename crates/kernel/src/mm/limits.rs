@@ -93,7 +93,7 @@ pub(crate) fn may_commit(kernel: &Kernel, length: u64) -> Result<(), Error> {
             }
             Ok(())
         }
-        _ if length > pages << machine::frames::FRAME_SHIFT => {
+        _ if length > pages * kernel.page_size().bytes() => {
             Err(Errno::ENOMEM.because("the machine has less memory and swap than that"))
         }
         _ => Ok(()),
@@ -109,7 +109,7 @@ pub fn committed(kernel: &Kernel) -> u64 {
 
 /// Bytes that may be promised in the strict mode: CommitLimit.
 pub fn commit_limit(kernel: &Kernel) -> u64 {
-    let physical = u64::from(kernel.memory.total()) << machine::frames::FRAME_SHIFT;
-    let swap = u64::from(kernel.mm.swap.limit()) << machine::frames::FRAME_SHIFT;
+    let physical = u64::from(kernel.memory.total()) * kernel.page_size().bytes();
+    let swap = u64::from(kernel.mm.swap.limit()) * kernel.page_size().bytes();
     physical / 100 * u64::from(kernel.mm.settings.overcommit_ratio) + swap
 }

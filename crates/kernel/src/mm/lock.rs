@@ -2,7 +2,7 @@
 
 use crate::entry::Call;
 use crate::mm::fault::BadAccess;
-use crate::mm::map::{self, PAGE};
+use crate::mm::map;
 use crate::mm::vma::AreaFlags;
 use crate::mm::{AddressSpace, limits, protect};
 use crate::table::Id;
@@ -93,7 +93,7 @@ pub(crate) fn lock_all(call: &mut Call, space: Id<AddressSpace>, flags: u32) -> 
         set_all(call, space, lock);
         if on_fault == AreaFlags::NONE {
             let end = call.kernel.spaces[space].layout.user_end;
-            map::populate_what_can_be(call, space, PAGE..end);
+            map::populate_what_can_be(call, space, call.kernel.page_size().bytes()..end);
         }
     }
     Ok(())

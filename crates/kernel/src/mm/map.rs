@@ -5,6 +5,7 @@ use crate::fs::devfs::Device;
 use crate::fs::{FileDescription, FileObject, FileSystem, Inode, page_cache};
 use crate::mm::AddressSpace;
 use crate::mm::fault;
+use crate::mm::layout::Layout;
 use crate::mm::limits;
 use crate::mm::policy::Policy;
 use crate::mm::shared_memory::{self, SharedMemory};
@@ -17,9 +18,6 @@ use abi::{Errno, Error};
 use machine::{Access, Entry};
 use std::collections::BTreeMap;
 use std::ops::Range;
-
-/// Bytes in a page.
-pub(crate) const PAGE: u64 = machine::FRAME_SIZE as u64;
 
 /// What to map, as mmap(2) takes it.
 #[derive(Clone, Copy, Debug)]
@@ -78,8 +76,9 @@ pub fn map(call: &mut Call, space: Id<AddressSpace>, mut request: Request) -> Re
     if request.length == 0 {
         return Err(Errno::EINVAL.because("`length` is 0"));
     }
-    let length = round_up(request.length).ok_or(Errno::ENOMEM.because("`length` is larger than any address space"))?;
-    check_alignment(&request)?;
+    let length = call.kernel.page_size().round_up(request.length);
+    let length = length.ok_or(Errno::ENOMEM.because("`length` is larger than any address space"))?;
+    check_alignment(call, &request)?;
     if call.kernel.spaces[space].areas.len() > call.kernel.mm.settings.most_areas {
         return Err(Errno::ENOMEM.because("the process has too many mappings, `vm.max_map_count`"));
     }
@@ -139,14 +138,9 @@ pub(crate) fn insert(call: &mut Call, space: Id<AddressSpace>, area: Vma) {
     here.note_peak();
 }
 
-/// The next multiple of the page size, if there is one.
-pub(crate) fn round_up(length: u64) -> Option<u64> {
-    Some(length.checked_add(PAGE - 1)? & !(PAGE - 1))
-}
-
-fn check_alignment(request: &Request) -> Result<(), Error> {
+fn check_alignment(call: &Call, request: &Request) -> Result<(), Error> {
     match request.source {
-        Source::File { offset, .. } | Source::Shared { offset, .. } if offset & (PAGE - 1) != 0 => {
+        Source::File { offset, .. } | Source::Shared { offset, .. } if !call.kernel.page_size().divides(offset) => {
             Err(Errno::EINVAL.because("`offset` is not a multiple of the page size"))
         }
         _ => Ok(()),
@@ -175,7 +169,7 @@ pub(crate) fn place(call: &mut Call, space: Id<AddressSpace>, request: &Request,
         if address > end - length {
             return Err(Errno::ENOMEM.because("the mapping would reach beyond the end of the address space"));
         }
-        if address & (PAGE - 1) != 0 {
+        if !call.kernel.page_size().divides(address) {
             return Err(Errno::EINVAL.because("`addr` is not a multiple of the page size"));
         }
         if address < lowest && !limits::may_map_low(call) {
@@ -184,26 +178,40 @@ pub(crate) fn place(call: &mut Call, space: Id<AddressSpace>, request: &Request,
         return Ok(address);
     }
     // Linux `round_hint_to_min`.
-    let wish = request.address & !(PAGE - 1);
+    let page_size = call.kernel.page_size();
+    let wish = page_size.start(request.address);
     if wish != 0 {
         let wish = wish.max(lowest);
-        let end = if request.flags & MAP_32BIT != 0 { LOW_REGION.end } else { end };
-        if end.checked_sub(length).is_some_and(|last| wish <= last)
-            && call.kernel.spaces[space].areas.is_free(wish..wish + length)
-        {
+        let end = if request.flags & MAP_32BIT != 0 { LOW_REGION.end.min(end) } else { end };
+        // Linux `mmap_address_hint_valid`: nothing lies across the border of what programs get without asking.
+        let window_end = call.kernel.spaces[space].layout.window_end;
+        let fits = |last: u64| wish <= last && (wish > window_end) == (wish + length > window_end);
+        if end.checked_sub(length).is_some_and(fits) && call.kernel.spaces[space].areas.is_free(wish..wish + length) {
             return Ok(wish);
         }
     }
     let full = Errno::ENOMEM.because("no free range of the address space is long enough");
     if request.flags & MAP_32BIT != 0 {
-        return call.kernel.spaces[space].areas.gap_above(LOW_REGION, length).ok_or(full);
+        let low = LOW_REGION.start.min(end)..LOW_REGION.end.min(end);
+        return call.kernel.spaces[space].areas.gap_above(low, length).ok_or(full);
+    }
+    let layout = &call.kernel.spaces[space].layout;
+    if request.address > layout.window_end {
+        // Linux moves the top of the search up by what lies beyond the window.
+        let (beyond, top) = (layout.window_end, layout.mapping_top + (layout.user_end - layout.window_end));
+        if let Some(address) = call.kernel.spaces[space].areas.gap_below(top, beyond, length) {
+            return Ok(address);
+        }
     }
     if let Some(address) = place_of_file(call, space, request, length) {
         return Ok(address);
     }
     let here = &mut call.kernel.spaces[space];
-    let bottom = here.layout.mapping_bottom;
-    here.areas.gap_below_top(lowest.max(PAGE), length).or_else(|| here.areas.gap_above(bottom..end, length)).ok_or(full)
+    let Layout { mapping_bottom: bottom, window_end: end, .. } = here.layout;
+    here.areas
+        .gap_below_top(lowest.max(page_size.bytes()), length)
+        .or_else(|| here.areas.gap_above(bottom..end, length))
+        .ok_or(full)
 }
 
 /// The place that a program file has in all processes, if it is one and its place is free here.
@@ -413,7 +421,7 @@ pub(crate) fn fill_range(
         if !is_there {
             fault::fill(call, space, page, access).map_err(|bad| (page, bad))?;
         }
-        page += PAGE;
+        page += call.kernel.page_size().bytes();
     }
     Ok(())
 }

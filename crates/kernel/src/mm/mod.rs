@@ -85,6 +85,8 @@ pub struct Memory {
     lazy: BTreeSet<Id<AddressSpace>>,
     /// TLBs of address spaces that are gone, empty.
     spare_tlbs: Vec<Tlb>,
+    /// Whether TLBs log what is flushed, for a model. To be set before there is an address space.
+    pub logs_flushes: bool,
     /// proc(5) /proc/sys/vm.
     pub settings: Settings,
     /// Counts since the start, for /proc/vmstat.
@@ -157,7 +159,7 @@ const SPARE_TLBS: usize = 64;
 impl Memory {
     /// Nothing in use, with so much swap and disk.
     pub(crate) fn new(configuration: &Configuration) -> Memory {
-        let slots = |bytes: u64| u32::try_from(bytes / machine::FRAME_SIZE as u64).unwrap_or(u32::MAX);
+        let slots = |bytes: u64| u32::try_from(bytes / configuration.paging.page_size()).unwrap_or(u32::MAX);
         Memory {
             replacement: replacement::Replacement::new(configuration.replacement),
             swap: Store::new(slots(configuration.swap_bytes)),
@@ -196,13 +198,15 @@ impl Memory {
 
     /// A TLB that holds nothing.
     fn take_tlb(&mut self, memory: &machine::PhysicalMemory) -> Tlb {
-        match self.spare_tlbs.pop() {
+        let mut tlb = match self.spare_tlbs.pop() {
             Some(mut tlb) => {
                 tlb.recycle(memory);
                 tlb
             }
             None => Tlb::new(memory),
-        }
+        };
+        tlb.keep_log(self.logs_flushes);
+        tlb
     }
 
     fn keep_tlb(&mut self, tlb: Tlb) {
@@ -227,8 +231,8 @@ impl Memory {
 /// # Errors
 /// [`OutOfFrames`] if there is no frame for its root table.
 pub fn new_space(kernel: &mut Kernel, stack_limit: u64) -> Result<Id<AddressSpace>, OutOfFrames> {
-    reclaim::make_room(kernel, 1);
     let scheme = kernel.configuration.paging.clone();
+    reclaim::make_room(kernel, scheme.table_frames(0));
     let layout = Layout::new(&scheme, stack_limit);
     let table = PageTable::new(scheme, &mut kernel.memory)?;
     let tlb = kernel.mm.take_tlb(&kernel.memory);

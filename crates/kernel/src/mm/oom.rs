@@ -22,7 +22,7 @@ pub fn badness(kernel: &Kernel, process: Id<Process>) -> Option<i64> {
     if process.threads.is_empty() || adjustment == NEVER || space.is_reaped {
         return None;
     }
-    let tables = space.table_bytes() / machine::FRAME_SIZE as u64;
+    let tables = space.table.table_frames();
     let points = space.resident.total() + space.swapped + tables;
     Some(points as i64 + adjustment * total_pages(kernel) / 1000)
 }
@@ -60,7 +60,7 @@ pub(crate) fn kill_somebody(kernel: &mut Kernel, chooser: &mut dyn Chooser) -> O
         badness,
         resident: here.resident.total(),
         swapped: here.swapped,
-        tables: here.table_bytes() / machine::FRAME_SIZE as u64,
+        tables: here.table.table_frames(),
         adjustment,
     };
     kernel.mm.counters.out_of_memory += 1;

@@ -2,7 +2,6 @@
 
 use crate::entry::Call;
 use crate::mm::AddressSpace;
-use crate::mm::map::PAGE;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::user::UserPtr;
@@ -104,7 +103,7 @@ fn move_bytes(
     let (own, theirs) = (call.space(), process_for_access(call, pid)?);
     let (mut here, mut there) = (Cursor::new(&local), Cursor::new(&remote));
     let mut done = 0;
-    let mut bytes = [0u8; PAGE as usize];
+    let mut bytes = [0u8; CHUNK as usize];
     while done < MOST_BYTES {
         let (Some((to, room)), Some((from, left))) = (here.next(), there.next()) else { break };
         let length = room.min(left).min(MOST_BYTES - done);
@@ -125,6 +124,9 @@ fn move_bytes(
     Ok(Flow::Done(done))
 }
 
+/// Bytes that are moved at a time: what lies in one page, however small pages are.
+const CHUNK: u64 = 4096;
+
 /// Where a transfer stands in a vector of pieces.
 struct Cursor<'a> {
     pieces: &'a [Iovec],
@@ -136,7 +138,7 @@ impl Cursor<'_> {
         Cursor { pieces, offset: 0 }
     }
 
-    /// The next address, and bytes from there to the end of the piece or page.
+    /// The next address, and bytes from there to the end of the piece or chunk.
     fn next(&mut self) -> Option<(u64, u64)> {
         while self.pieces.first()?.length == self.offset {
             self.pieces = &self.pieces[1..];
@@ -144,7 +146,7 @@ impl Cursor<'_> {
         }
         let piece = self.pieces.first()?;
         let address = piece.base.wrapping_add(self.offset);
-        Some((address, (piece.length - self.offset).min(PAGE - address % PAGE)))
+        Some((address, (piece.length - self.offset).min(CHUNK - address % CHUNK)))
     }
 
     fn advance(&mut self, bytes: u64) {

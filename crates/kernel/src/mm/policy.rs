@@ -2,7 +2,6 @@
 
 use crate::entry::Call;
 use crate::mm::AddressSpace;
-use crate::mm::map::{PAGE, round_up};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::user::UserPtr;
@@ -30,7 +29,7 @@ fn read_nodes(call: &mut Call, mask: UserPtr<u64>, bits: u64) -> Result<u64, Err
     if bits == 0 || mask.is_null() {
         return Ok(0);
     }
-    if bits > PAGE * 8 {
+    if bits > call.kernel.page_size().bytes() * 8 {
         return Err(Errno::EINVAL.because("`maxnode` is too large"));
     }
     let words = call.read_array(mask, bits.div_ceil(64) as usize)?;
@@ -121,7 +120,7 @@ pub fn get_mempolicy(
     call.write_if_given(mode, &found)?;
     if !mask.is_null() {
         let bytes = (bits.wrapping_sub(1).div_ceil(64) * 8) as usize;
-        if bytes as u64 > PAGE {
+        if bytes as u64 > call.kernel.page_size().bytes() {
             return invalid("`maxnode` is too large");
         }
         let mut words = vec![0; bytes];
@@ -157,11 +156,11 @@ pub fn mbind(
     if flags & MPOL_MF_MOVE_ALL != 0 && !call.has_capability(abi::resource::CAP_SYS_NICE) {
         return Err(Errno::EPERM.because("`MPOL_MF_MOVE_ALL` needs `CAP_SYS_NICE`"));
     }
-    if address & (PAGE - 1) != 0 {
+    if !call.kernel.page_size().divides(address) {
         return Err(Errno::EINVAL.because("`addr` is not a multiple of the page size"));
     }
     let wraps = Errno::EINVAL.because("the range wraps around");
-    let end = round_up(length).and_then(|length| address.checked_add(length)).ok_or(wraps)?;
+    let end = call.kernel.page_size().round_up(length).and_then(|length| address.checked_add(length)).ok_or(wraps)?;
     if end == address {
         return Flow::OK;
     }

@@ -12,6 +12,7 @@ use crate::table::Id;
 use abi::mman::PROT_WRITE;
 use abi::{Errno, Error};
 use machine::Entry;
+use machine::tlb_model::FlushCause;
 use std::ops::Range;
 
 /// Pages above which forgetting the whole TLB is cheaper than forgetting them one by one.
@@ -107,11 +108,11 @@ fn change_entries(kernel: &mut Kernel, space: Id<AddressSpace>, backing: Backing
         let kept = entry.without(Entry::USER | Entry::WRITABLE | Entry::NO_EXECUTE);
         changed += 1;
         if changed < MANY_PAGES && entry.is_accessed() {
-            tlb.flush_page(page);
+            tlb.flush_page(page, FlushCause::Protect);
         }
         kept.with(bits | writable)
     });
     if changed >= MANY_PAGES {
-        tlb.flush();
+        tlb.flush(FlushCause::Protect);
     }
 }

@@ -19,6 +19,7 @@ use crate::mm::shared_memory;
 use crate::mm::store::{SlotNumber, StoreKind};
 use crate::mm::vma::Vma;
 use crate::table::Id;
+use machine::tlb_model::FlushCause;
 use machine::{Entry, FrameNumber, OutOfFrames};
 
 /// A frame with unspecified contents; its count is 1.
@@ -204,7 +205,7 @@ fn unmap(kernel: &mut Kernel, frame: FrameNumber, place: &Place, owner: Owner, s
         }
     };
     table.replace(&mut kernel.memory, place.page, left);
-    tlb.flush_page(place.page);
+    tlb.flush_page(place.page, FlushCause::Reclaim);
     kernel.memory.release(frame);
 }
 
@@ -250,7 +251,7 @@ fn drop_lazy_pages(kernel: &mut Kernel, space: Id<AddressSpace>) -> usize {
         assert!(entry.0 & PRIVATE != 0, "only private pages are given up");
         resident.private -= 1;
         memory.release(entry.frame());
-        tlb.flush_page(page);
+        tlb.flush_page(page, FlushCause::Reclaim);
         Entry::NONE
     });
     (kernel.memory.available() - before) as usize

@@ -2,13 +2,14 @@
 
 use crate::entry::Call;
 use crate::mm::address_space::PRIVATE;
-use crate::mm::map::{self, PAGE, Request, Source, round_up};
+use crate::mm::map::{self, Request, Source};
 use crate::mm::vma::{AreaFlags, Vma};
 use crate::mm::{AddressSpace, limits, owners, protect, reclaim, unmap};
 use crate::table::Id;
 use abi::mman::*;
 use abi::{Errno, Error};
 use machine::Entry;
+use machine::tlb_model::FlushCause;
 use std::ops::Range;
 
 /// What mremap(2) is asked for; lengths in bytes.
@@ -42,11 +43,12 @@ pub(crate) fn remap(call: &mut Call, space: Id<AddressSpace>, request: Remap) ->
     if flags & MREMAP_DONTUNMAP != 0 && request.old_length != request.new_length {
         return invalid("`MREMAP_DONTUNMAP` does not change the length");
     }
-    if address & (PAGE - 1) != 0 {
+    if !call.kernel.page_size().divides(address) {
         return invalid("`old_address` is not a multiple of the page size");
     }
     let end = call.kernel.spaces[space].layout.user_end;
-    let round = |length| round_up(length).filter(|length| *length <= end);
+    let page_size = call.kernel.page_size();
+    let round = |length| page_size.round_up(length).filter(|length| *length <= end);
     let (Some(old_length), Some(new_length)) = (round(request.old_length), round(request.new_length)) else {
         return invalid("a length is larger than the address space");
     };
@@ -58,7 +60,7 @@ pub(crate) fn remap(call: &mut Call, space: Id<AddressSpace>, request: Remap) ->
     let old = address..address.checked_add(old_length).ok_or(Errno::EINVAL.because("the range wraps around"))?;
     if flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) != 0 {
         let new = new_address..new_address.saturating_add(new_length);
-        if new_address & (PAGE - 1) != 0 || new.end > end {
+        if !call.kernel.page_size().divides(new_address) || new.end > end {
             return invalid("`new_address` is not page-aligned or not in the address space");
         }
         if new.start < old.end && old.start < new.end {
@@ -223,13 +225,13 @@ fn relocate(
 /// Moves the entries of `pages` to addresses from `to` on. Frame counts stay; only the addresses change.
 fn move_entries(call: &mut Call, space: Id<AddressSpace>, pages: Range<u64>, to: u64) -> Result<(), Error> {
     let kernel = &mut *call.kernel;
-    // A last-level table serves 512 pages; the range may begin in the middle of one, and each level above needs up to
-    // two.
-    let tables = (pages.end - pages.start) / (512 * PAGE) + 2 * kernel.configuration.paging.levels() as u64;
-    let entries = kernel.spaces[space].table.entries(&kernel.memory, pages.clone());
-    let tables = tables.min(entries.len() as u64 * kernel.configuration.paging.levels() as u64);
-    if !reclaim::make_room(kernel, u32::try_from(tables).unwrap_or(u32::MAX)) {
-        return Err(Errno::ENOMEM.because("no frames are left for page tables"));
+    // The tables come first: nothing may fail half way.
+    for mapped in kernel.spaces[space].table.entries(&kernel.memory, pages.clone()) {
+        let target = to + (mapped.page - pages.start);
+        if reclaim::set_entry(kernel, space, target, Entry::NONE).is_err() {
+            kernel.spaces[space].table.prune(&mut kernel.memory, to..to + (pages.end - pages.start));
+            return Err(Errno::ENOMEM.because("no frames are left for page tables"));
+        }
     }
     // Reclaim may have taken some out.
     let entries = kernel.spaces[space].table.entries(&kernel.memory, pages.clone());
@@ -237,9 +239,9 @@ fn move_entries(call: &mut Call, space: Id<AddressSpace>, pages: Range<u64>, to:
         let AddressSpace { table, tlb, family, .. } = &mut kernel.spaces[space];
         let (frame, family) = (mapped.entry.frame(), *family);
         table.replace(&mut kernel.memory, mapped.page, Entry::NONE);
-        tlb.flush_page(mapped.page);
+        tlb.flush_page(mapped.page, FlushCause::Move);
         let target = to + (mapped.page - pages.start);
-        table.set(&mut kernel.memory, target, mapped.entry).expect("there is room for the tables");
+        table.replace(&mut kernel.memory, target, mapped.entry);
         if mapped.entry.is_present() && mapped.entry.0 & PRIVATE != 0 && kernel.memory.count(frame) == 1 {
             owners::set_private(kernel, frame, family, target);
         }

@@ -3,7 +3,6 @@
 use crate::kernel::Kernel;
 use crate::mm::address_space::{LAZY_FREE, PRIVATE, Peak, Resident};
 use crate::mm::areas::Totals;
-use crate::mm::map::PAGE;
 use crate::mm::vma::{Backing, Vma};
 use crate::mm::{AddressSpace, reclaim};
 use crate::table::Id;
@@ -151,21 +150,22 @@ fn users(kernel: &Kernel, entry: Entry, backing: Backing) -> u32 {
 /// What of `area`, an area of `space`, is in memory. The shared page of zeroes counts nowhere. Walks its page table.
 pub fn usage(kernel: &Kernel, space: Id<AddressSpace>, area: &Vma) -> Usage {
     let mut usage = Usage::default();
+    let page_bytes = kernel.page_size().bytes();
     // Linux sums the shares with 12 bits after the point.
     let (mut pss, mut pss_dirty) = (0, 0);
     for mapped in kernel.spaces[space].table.entries(&kernel.memory, area.start..area.end) {
         let entry = mapped.entry;
         if let Some(slot) = reclaim::slot_of(entry) {
-            usage.swap += PAGE;
-            usage.swap_pss += PAGE / u64::from(kernel.mm.swap.users(slot));
+            usage.swap += page_bytes;
+            usage.swap_pss += page_bytes / u64::from(kernel.mm.swap.users(slot));
         }
         if !entry.is_present() || Some(entry.frame()) == kernel.mm.zero {
             continue;
         }
         let users = users(kernel, entry, area.backing);
         let is_dirty = entry.is_dirty() || entry.0 & PRIVATE != 0 && entry.0 & LAZY_FREE == 0;
-        let share = (PAGE << 12) / u64::from(users);
-        usage.rss += PAGE;
+        let share = (page_bytes << 12) / u64::from(users);
+        usage.rss += page_bytes;
         pss += share;
         pss_dirty += if is_dirty { share } else { 0 };
         let kind = match (users > 1, is_dirty) {
@@ -174,14 +174,15 @@ pub fn usage(kernel: &Kernel, space: Id<AddressSpace>, area: &Vma) -> Usage {
             (false, false) => &mut usage.private_clean,
             (false, true) => &mut usage.private_dirty,
         };
-        *kind += PAGE;
-        usage.referenced += if entry.is_accessed() { PAGE } else { 0 };
-        usage.anonymous += if entry.0 & PRIVATE != 0 { PAGE } else { 0 };
-        usage.lazy_free += if entry.0 & LAZY_FREE != 0 { PAGE } else { 0 };
+        *kind += page_bytes;
+        usage.referenced += if entry.is_accessed() { page_bytes } else { 0 };
+        usage.anonymous += if entry.0 & PRIVATE != 0 { page_bytes } else { 0 };
+        usage.lazy_free += if entry.0 & LAZY_FREE != 0 { page_bytes } else { 0 };
     }
     if let Backing::Shared { object, .. } = area.backing {
-        let pages = area.page_index(area.start)..area.page_index(area.start) + (area.length() >> 12);
-        usage.swap += kernel.mm.shared[object].swapped_in_range(pages) * PAGE;
+        let first = area.page_index(kernel.page_size(), area.start);
+        let pages = first..first + kernel.page_size().number(area.length());
+        usage.swap += kernel.mm.shared[object].swapped_in_range(pages) * page_bytes;
     }
     usage.pss = pss >> 12;
     usage.pss_dirty = pss_dirty >> 12;
@@ -228,10 +229,10 @@ pub fn all_private_bytes(kernel: &Kernel) -> u64 {
         let is_private = |entry: Entry| entry.is_present() && entry.0 & PRIVATE != 0;
         frames.extend(entries.iter().filter(|mapped| is_private(mapped.entry)).map(|mapped| mapped.entry.frame()));
     }
-    frames.len() as u64 * PAGE
+    frames.len() as u64 * kernel.page_size().bytes()
 }
 
 /// Bytes of shared memory without a file: part of Shmem in /proc/meminfo.
 pub fn all_shared_bytes(kernel: &Kernel) -> u64 {
-    kernel.mm.shared.iter().map(|(_, object)| object.pages().count() as u64 * PAGE).sum()
+    kernel.mm.shared.iter().map(|(_, object)| object.pages().count() as u64 * kernel.page_size().bytes()).sum()
 }

@@ -6,6 +6,7 @@ use crate::mm::owners::Owner;
 use crate::mm::unmap;
 use crate::mm::vma::{AreaFlags, Origin};
 use crate::table::Id;
+use machine::tlb_model::FlushCause;
 use machine::{Entry, FrameNumber};
 
 /// A page-table entry that maps a frame.
@@ -79,7 +80,7 @@ fn places_of_object(
     for space in kernel.mm.mappers(origin) {
         for area in kernel.spaces[space].areas.iter() {
             if area.backing.object().is_some_and(|object| object.origin() == origin)
-                && let Some(range) = unmap::pages_in(area, &(index..index + 1))
+                && let Some(range) = unmap::pages_in(kernel.page_size(), area, &(index..index + 1))
                 && range.start != hint
                 && is_here(space, range.start)
             {
@@ -110,7 +111,7 @@ pub(crate) fn take_accessed(kernel: &mut Kernel, places: &[Place]) -> bool {
         if entry.is_accessed() {
             was_used = true;
             table.replace(&mut kernel.memory, place.page, entry.without(Entry::ACCESSED));
-            tlb.flush_page(place.page);
+            tlb.flush_page(place.page, FlushCause::Reclaim);
         }
     }
     was_used

@@ -7,7 +7,7 @@ use crate::mm::owners::{self, Owner};
 use crate::mm::store::{SlotNumber, StoreKind};
 use crate::mm::{Origin, reclaim, swap, unmap};
 use crate::table::Id;
-use machine::{FRAME_SIZE, FrameNumber, OutOfFrames};
+use machine::{FrameNumber, OutOfFrames};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -140,7 +140,7 @@ pub(crate) fn page(kernel: &mut Kernel, id: Id<SharedMemory>, index: u64) -> Res
         Some(PagePlace::Slot(slot)) => return bring_in(kernel, id, index, *slot),
         None => {}
     }
-    if index >= object.size / FRAME_SIZE as u64 {
+    if index >= kernel.page_size().number(object.size) {
         return Ok(Found::Beyond);
     }
     let frame = reclaim::allocate_zeroed(kernel)?;

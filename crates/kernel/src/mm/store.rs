@@ -3,7 +3,7 @@
 //! The bytes lie in belljar's own memory, so that a snapshot of the process has them too; a slot costs host memory only
 //! while it holds a page.
 
-use machine::{FRAME_SIZE, FrameNumber};
+use machine::FrameNumber;
 
 /// The number of a slot; page-table entries of pages that are swapped out hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +40,7 @@ struct Slot {
     users: u32,
     /// The frame that holds the same bytes while its record says so too.
     copy_of: Option<FrameNumber>,
-    bytes: Option<Box<[u8; FRAME_SIZE]>>,
+    bytes: Option<Box<[u8]>>,
     /// How many pages had been written to the store when this one was.
     written_at: u64,
 }
@@ -73,12 +73,12 @@ impl Store {
 
     /// Puts a page in, for `users` users, at least one; `None` if it is full. `at` is a time of the caller's choice,
     /// [`Store::written_at`].
-    pub fn write(&mut self, bytes: &[u8; FRAME_SIZE], users: u32, at: u64) -> Option<SlotNumber> {
+    pub fn write(&mut self, bytes: &[u8], users: u32, at: u64) -> Option<SlotNumber> {
         let number = self.take_free()?;
         let slot = &mut self.slots[number as usize];
         match &mut slot.bytes {
             Some(old) => old.copy_from_slice(bytes),
-            None => slot.bytes = Some(Box::new(*bytes)),
+            None => slot.bytes = Some(bytes.into()),
         }
         (slot.users, slot.copy_of, slot.written_at) = (0, None, at);
         self.add_users(SlotNumber(number), users);
@@ -106,12 +106,12 @@ impl Store {
     }
 
     /// The page in a slot.
-    pub fn bytes(&self, slot: SlotNumber) -> &[u8; FRAME_SIZE] {
+    pub fn bytes(&self, slot: SlotNumber) -> &[u8] {
         self.slots[slot.0 as usize].bytes.as_ref().expect("a slot in use holds a page")
     }
 
     /// The page in a slot, to be changed. It must not be a copy.
-    pub fn bytes_mut(&mut self, slot: SlotNumber) -> &mut [u8; FRAME_SIZE] {
+    pub fn bytes_mut(&mut self, slot: SlotNumber) -> &mut [u8] {
         self.slots[slot.0 as usize].bytes.as_mut().expect("a slot in use holds a page")
     }
 
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_copy_gives_way_when_the_store_is_full_and_a_page_with_users_never() {
         let mut store = Store::new(2);
-        let (one, two, frame) = ([1; FRAME_SIZE], [2; FRAME_SIZE], FrameNumber(7));
+        let (one, two, frame) = ([1; 4096], [2; 4096], FrameNumber(7));
         let first = store.write(&one, 2, 0).unwrap();
         let second = store.write(&two, 1, 1).unwrap();
         assert_eq!(store.write(&one, 1, 2), None);
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_copy_without_users_is_free_as_soon_as_its_frame_changes() {
         let mut store = Store::new(1);
-        let slot = store.write(&[1; FRAME_SIZE], 1, 0).unwrap();
+        let slot = store.write(&[1; 4096], 1, 0).unwrap();
         store.set_copy(slot, FrameNumber(3));
         store.release(slot);
         assert_eq!(store.used(), 0);
@@ -223,6 +223,6 @@ mod tests {
         store.forget_copy(slot, FrameNumber(4));
         assert!(store.is_copy(slot, FrameNumber(3)));
         store.forget_copy(slot, FrameNumber(3));
-        assert_eq!(store.write(&[2; FRAME_SIZE], 1, 0), Some(slot));
+        assert_eq!(store.write(&[2; 4096], 1, 0), Some(slot));
     }
 }

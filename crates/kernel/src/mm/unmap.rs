@@ -8,7 +8,8 @@ use crate::mm::address_space::{AddressSpace, PRIVATE};
 use crate::mm::vma::{Backing, Object, Origin, Vma};
 use crate::mm::{reclaim, shared_memory};
 use crate::table::Id;
-use machine::Entry;
+use machine::tlb_model::FlushCause;
+use machine::{Entry, PageSize};
 use std::ops::Range;
 
 /// Pages above which forgetting the whole TLB is cheaper than forgetting them one by one.
@@ -63,12 +64,12 @@ pub(crate) fn take_entries(
         taken += 1;
         // What was never accessed was never cached.
         if taken < MANY_PAGES && entry.is_accessed() {
-            tlb.flush_page(page);
+            tlb.flush_page(page, FlushCause::Unmap);
         }
         Entry::NONE
     });
     if taken >= MANY_PAGES {
-        tlb.flush();
+        tlb.flush(FlushCause::Unmap);
     }
     taken
 }
@@ -131,7 +132,7 @@ pub(crate) fn forget_pages(kernel: &mut Kernel, origin: Origin, indices: Range<u
             .areas
             .iter()
             .filter(|area| area.backing.object().is_some_and(|object| object.origin() == origin))
-            .filter_map(|area| Some((area.backing, pages_in(area, &indices)?)))
+            .filter_map(|area| Some((area.backing, pages_in(kernel.page_size(), area, &indices)?)))
             .collect();
         for (backing, range) in areas {
             take_entries(kernel, space, backing, range, copies);
@@ -140,12 +141,12 @@ pub(crate) fn forget_pages(kernel: &mut Kernel, origin: Origin, indices: Range<u
 }
 
 /// The addresses at which `area` maps pages `indices` of its object, if it maps any.
-pub(crate) fn pages_in(area: &Vma, indices: &Range<u64>) -> Option<Range<u64>> {
-    let first = area.backing.offset() >> 12;
-    let pages = area.length() >> 12;
+pub(crate) fn pages_in(page_size: PageSize, area: &Vma, indices: &Range<u64>) -> Option<Range<u64>> {
+    let first = page_size.number(area.backing.offset());
+    let pages = page_size.number(area.length());
     let start = indices.start.max(first) - first;
     let end = indices.end.clamp(first, first + pages) - first;
-    (start < end).then(|| area.start + (start << 12)..area.start + (end << 12))
+    (start < end).then(|| area.start + start * page_size.bytes()..area.start + end * page_size.bytes())
 }
 
 /// A file was cut: takes page `first_page` and all behind it out of every mapping, private copies too, so that the next
@@ -154,7 +155,7 @@ pub fn truncate_mappings(kernel: &mut Kernel, inode: Id<Inode>, first_page: u64)
     if kernel.mm.mappers(Origin::Inode(inode)).next().is_none() {
         return;
     }
-    forget_pages(kernel, Origin::Inode(inode), first_page..u64::MAX >> 12, Copies::Go);
+    forget_pages(kernel, Origin::Inode(inode), first_page..kernel.page_size().number(u64::MAX), Copies::Go);
     let size = kernel.vfs.inodes[inode].size();
     kernel.emit(Event::MappingsCut { inode, size });
 }

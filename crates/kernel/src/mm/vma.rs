@@ -5,6 +5,7 @@ use crate::mm::policy::Policy;
 use crate::mm::shared_memory::SharedMemory;
 use crate::table::Id;
 use abi::mman::{PROT_EXEC, PROT_READ, PROT_WRITE};
+use machine::PageSize;
 
 /// Properties of an area beside its protection; `VmFlags` in /proc/PID/smaps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -205,8 +206,8 @@ impl Vma {
     }
 
     /// Index into the object of the page at `address`, which lies in the area.
-    pub fn page_index(&self, address: u64) -> u64 {
-        (self.backing.offset() + (address - self.start)) >> 12
+    pub fn page_index(&self, page_size: PageSize, address: u64) -> u64 {
+        page_size.number(self.backing.offset() + (address - self.start))
     }
 
     /// The part of the area in `start..end`, which it contains.

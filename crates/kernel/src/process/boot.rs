@@ -125,7 +125,7 @@ fn open_streams(call: &mut Call) {
 }
 
 fn blank(kernel: &Kernel, pid: i32, credentials: Id<Credentials>) -> Process {
-    let memory = u64::from(kernel.memory.total()) * machine::FRAME_SIZE as u64;
+    let memory = u64::from(kernel.memory.total()) * kernel.page_size().bytes();
     Process {
         pid,
         parent: None,

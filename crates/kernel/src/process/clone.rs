@@ -199,7 +199,7 @@ fn check_room(call: &Call) -> Result<(), Error> {
 
 /// /proc/sys/kernel/threads-max: an eighth of memory in kernel stacks of 16 KiB each, kernel/fork.c `set_max_threads`.
 pub fn threads_max(kernel: &crate::Kernel) -> u64 {
-    (u64::from(kernel.memory.total()) * machine::FRAME_SIZE as u64 / (8 * 16384)).max(20)
+    (u64::from(kernel.memory.total()) * kernel.page_size().bytes() / (8 * 16384)).max(20)
 }
 
 fn make(call: &mut Call, plan: Plan) -> SysResult {

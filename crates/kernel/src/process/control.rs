@@ -402,7 +402,7 @@ pub fn uname(call: &mut Call, to: u64) -> SysResult {
 /// sysinfo(2).
 pub fn sysinfo(call: &mut Call, to: UserPtr<abi::resource::Sysinfo>) -> SysResult {
     let kernel = &*call.kernel;
-    let page = machine::FRAME_SIZE as u64;
+    let page = kernel.page_size().bytes();
     let info = abi::resource::Sysinfo {
         uptime_seconds: (kernel.clock.monotonic_ns() / 1_000_000_000) as i64,
         total_ram: u64::from(kernel.memory.total()) * page,

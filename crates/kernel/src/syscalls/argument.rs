@@ -27,9 +27,8 @@ impl Peek<'_> {
             if !entry.is_readable() {
                 break;
             }
-            let offset = (at & 0xfff) as usize;
-            let take = (4096 - offset).min(limit - found.len());
-            found.extend_from_slice(&self.kernel.memory.bytes(entry.frame())[offset..offset + take]);
+            let rest = &self.kernel.memory.bytes(entry.frame())[self.kernel.page_size().offset(at) as usize..];
+            found.extend_from_slice(&rest[..rest.len().min(limit - found.len())]);
         }
         found
     }

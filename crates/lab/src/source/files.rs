@@ -9,7 +9,6 @@ use kernel::table::Id;
 
 /// Bytes of a file that is looked at as a whole, at most.
 const MOST_BYTES: u64 = 1 << 30;
-const PAGE: u64 = machine::FRAME_SIZE as u64;
 
 /// Reads the guest's files.
 pub struct GuestFiles<'a> {
@@ -71,10 +70,11 @@ impl GuestFiles<'_> {
             self.outside.read_file(&host.path, 0, &mut bytes[..length]).ok()?;
         }
         if pages.is_changed() {
-            for index in 0..size.div_ceil(PAGE) {
+            let page_size = self.kernel.page_size();
+            for index in 0..page_size.pages(size) {
                 let Some(frame) = page_cache::cached(self.kernel, id, index) else { continue };
-                let start = (index * PAGE) as usize;
-                let length = (bytes.len() - start).min(machine::FRAME_SIZE);
+                let start = (index * page_size.bytes()) as usize;
+                let length = (bytes.len() - start).min(page_size.bytes() as usize);
                 bytes[start..start + length].copy_from_slice(&self.kernel.memory.bytes(frame)[..length]);
             }
         }

@@ -1,4 +1,8 @@
-//! A page-table entry, Intel SDM 3A 4.5.4, table 4-20: the same bits at every level.
+//! A page-table entry, Intel SDM 3A 4.5.4, table 4-20: the same bits at every level, and in every scheme.
+//!
+//! Schemes with addresses of at most 32 bits store it in 4 bytes, as x86-32 does (SDM 3A 4.3, table 4-6): the frame's
+//! number in the upper 20 bits, and the lower 12 bits as they are. These have no bit XD; it is stored in bit 8, which in
+//! entries of 8 bytes is always 0 here.
 
 use crate::FrameNumber;
 
@@ -24,12 +28,29 @@ impl Entry {
     pub const DIRTY: u64 = 1 << 6;
     /// XD: instruction fetches are not allowed.
     pub const NO_EXECUTE: u64 = 1 << 63;
+    /// XD in an entry of 4 bytes.
+    const NARROW_NO_EXECUTE: u32 = 1 << 8;
     const FRAME: u64 = 0x000f_ffff_ffff_f000;
     const SOFTWARE: u64 = 0b111 << 9;
 
     /// An entry that maps `frame` with the given bits.
     pub fn new(frame: FrameNumber, bits: u64) -> Entry {
         Entry(u64::from(frame.0) << 12 | bits | Entry::PRESENT)
+    }
+
+    /// The entry that 4 bytes of a table mean.
+    #[inline]
+    pub(super) fn widened(stored: u32) -> Entry {
+        let no_execute = u64::from(stored & Entry::NARROW_NO_EXECUTE) << (63 - 8);
+        Entry(u64::from(stored & !Entry::NARROW_NO_EXECUTE) | no_execute)
+    }
+
+    /// The entry as 4 bytes of a table.
+    #[inline]
+    pub(super) fn narrowed(self) -> u32 {
+        let stored = self.0 as u32 | (self.0 >> (63 - 8)) as u32 & Entry::NARROW_NO_EXECUTE;
+        assert_eq!(Entry::widened(stored), self, "an entry of 4 bytes names one of 2^20 frames");
+        stored
     }
 
     /// The frame that the entry names; meaningful if it is present.

@@ -6,5 +6,5 @@ mod page_table;
 mod scheme;
 
 pub use entry::Entry;
-pub use page_table::{Mapped, PageTable};
-pub use scheme::PagingScheme;
+pub use page_table::{Mapped, PageTable, Visited};
+pub use scheme::{MOST_LEVELS, PagingScheme};

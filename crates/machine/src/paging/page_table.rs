@@ -1,20 +1,37 @@
 //! A page table that lives in frames, so that its memory cost is real.
 
 use super::{Entry, PagingScheme};
-use crate::{FRAME_SIZE, FrameNumber, OutOfFrames, PhysicalMemory};
+use crate::{FrameNumber, OutOfFrames, PhysicalMemory};
 use std::ops::Range;
 
 /// What is mapped in one address space.
 ///
 /// # Invariants
-/// - an entry above the last level is [`Entry::NONE`] or names a table frame with count 1;
-/// - `tables[level]` is the number of table frames at that level.
+/// - an entry above the last level is [`Entry::NONE`] or names the first frame of a table, whose frames have count 1;
+/// - `tables[level]` is the number of tables at that level.
 #[derive(Debug)]
 pub struct PageTable {
     scheme: PagingScheme,
+    /// By level: how far right an address is shifted for the index, and the index's bits.
     shifts: Vec<(u32, usize)>,
+    /// By level: frames in a table.
+    sizes: Vec<u32>,
+    /// Entries are stored in 4 bytes, not 8.
+    is_narrow: bool,
+    user_end: u64,
     root: FrameNumber,
     tables: Vec<u32>,
+}
+
+/// One step of a walk ([`PageTable::walk`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visited {
+    /// First frame of the table.
+    pub table: FrameNumber,
+    /// Index in the table.
+    pub index: usize,
+    /// The entry there.
+    pub entry: Entry,
 }
 
 /// An entry met by [`PageTable::entries`], and the page it stands for.
@@ -27,17 +44,63 @@ pub struct Mapped {
 }
 
 impl PageTable {
-    /// An empty table: one frame, the root.
+    /// An empty table: the root.
     ///
     /// # Errors
-    /// [`OutOfFrames`] if there is no frame for it.
+    /// [`OutOfFrames`] if there are no frames for it.
     pub fn new(scheme: PagingScheme, memory: &mut PhysicalMemory) -> Result<PageTable, OutOfFrames> {
-        let shifts = (0..scheme.levels())
-            .map(|level| (scheme.span(level).trailing_zeros(), scheme.index(level, u64::MAX)))
-            .collect();
+        assert_eq!(scheme.offset_bits(), memory.frame_shift(), "a page fills a frame");
+        let levels = 0..scheme.levels();
+        let sizes: Vec<u32> = levels.clone().map(|level| scheme.table_frames(level)).collect();
         let mut tables = vec![0; scheme.levels()];
         tables[0] = 1;
-        Ok(PageTable { root: memory.allocate_zeroed()?, shifts, scheme, tables })
+        Ok(PageTable {
+            root: memory.allocate_run_zeroed(sizes[0])?,
+            shifts: levels.map(|level| (scheme.shift(level), scheme.index(level, u64::MAX))).collect(),
+            sizes,
+            is_narrow: scheme.entry_bytes() == 4,
+            user_end: scheme.user_end(),
+            scheme,
+            tables,
+        })
+    }
+
+    /// An empty table of the same scheme for [`Self::copy_to`], which then fails only if it needs a frame for a table and
+    /// none is free: tables of several frames, for which that is not enough, are there already.
+    ///
+    /// # Errors
+    /// [`OutOfFrames`] if there are no frames that follow one another.
+    pub fn empty_twin(&self, memory: &mut PhysicalMemory) -> Result<PageTable, OutOfFrames> {
+        let mut twin = PageTable::new(self.scheme.clone(), memory)?;
+        if self.sizes[1..].iter().any(|frames| *frames > 1)
+            && let Err(full) = self.copy_shape((self.root, twin.root), &mut twin.tables, memory, 0)
+        {
+            twin.destroy(memory);
+            return Err(full);
+        }
+        Ok(twin)
+    }
+
+    fn copy_shape(
+        &self,
+        (from, to): (FrameNumber, FrameNumber),
+        counts: &mut [u32],
+        memory: &mut PhysicalMemory,
+        level: usize,
+    ) -> Result<(), OutOfFrames> {
+        if level + 1 == self.shifts.len() {
+            return Ok(());
+        }
+        for index in 0..=self.shifts[level].1 {
+            let entry = self.get(memory, from, index);
+            if entry.is_present() {
+                let below = memory.allocate_run_zeroed(self.sizes[level + 1])?;
+                self.put(memory, to, index, Entry::new(below, Entry::WRITABLE | Entry::USER));
+                counts[level + 1] += 1;
+                self.copy_shape((entry.frame(), below), counts, memory, level + 1)?;
+            }
+        }
+        Ok(())
     }
 
     /// How addresses split.
@@ -45,21 +108,61 @@ impl PageTable {
         &self.scheme
     }
 
-    /// The frame of the root table.
+    /// The first frame of the root table.
     pub fn root(&self) -> FrameNumber {
         self.root
     }
 
-    /// Table frames in use by level, the root's first.
-    pub fn table_frames(&self) -> &[u32] {
+    /// Tables in use by level, the root's first.
+    pub fn tables(&self) -> &[u32] {
         &self.tables
+    }
+
+    /// Frames that tables take, all levels together.
+    #[inline]
+    pub fn table_frames(&self) -> u64 {
+        self.tables.iter().zip(&self.sizes).map(|(count, frames)| u64::from(*count) * u64::from(*frames)).sum()
+    }
+
+    /// Reads an entry from a table.
+    #[inline]
+    fn get(&self, memory: &PhysicalMemory, table: FrameNumber, index: usize) -> Entry {
+        if self.is_narrow { Entry::widened(memory.half_word(table, index)) } else { Entry(memory.word(table, index)) }
+    }
+
+    /// Writes an entry to a table.
+    #[inline]
+    fn put(&self, memory: &mut PhysicalMemory, table: FrameNumber, index: usize, entry: Entry) {
+        if self.is_narrow {
+            memory.set_half_word(table, index, entry.narrowed());
+        } else {
+            memory.set_word(table, index, entry.0);
+        }
+    }
+
+    /// The walk for `address`: the entry met in each table, the root's first, up to one that is not present. Empty
+    /// outside user space.
+    pub fn walk(&self, memory: &PhysicalMemory, address: u64) -> Vec<Visited> {
+        let mut visited: Vec<Visited> = Vec::new();
+        let shifts = if address < self.user_end { self.shifts.as_slice() } else { &[] };
+        let mut table = self.root;
+        for (shift, mask) in shifts {
+            let index = (address >> shift) as usize & mask;
+            let entry = self.get(memory, table, index);
+            visited.push(Visited { table, index, entry });
+            if !entry.is_present() {
+                break;
+            }
+            table = entry.frame();
+        }
+        visited
     }
 
     /// The last-level entry for `address`: a walk from the root. [`Entry::NONE`] outside user space.
     #[inline]
     pub fn entry(&self, memory: &PhysicalMemory, address: u64) -> Entry {
         match self.leaf(memory, address) {
-            Some((table, index)) => Entry(memory.word(table, index)),
+            Some((table, index)) => self.get(memory, table, index),
             None => Entry::NONE,
         }
     }
@@ -70,8 +173,8 @@ impl PageTable {
     pub fn replace(&mut self, memory: &mut PhysicalMemory, address: u64, entry: Entry) -> Entry {
         match self.leaf(memory, address) {
             Some((table, index)) => {
-                let old = Entry(memory.word(table, index));
-                memory.set_word(table, index, entry.0);
+                let old = self.get(memory, table, index);
+                self.put(memory, table, index, entry);
                 old
             }
             None => {
@@ -87,35 +190,36 @@ impl PageTable {
     /// # Errors
     /// [`OutOfFrames`] if a table is needed and there is no frame for it; tables made before stay.
     pub fn set(&mut self, memory: &mut PhysicalMemory, address: u64, entry: Entry) -> Result<Entry, OutOfFrames> {
-        assert!(address < self.scheme.user_end(), "only user addresses are mapped");
+        assert!(address < self.user_end, "only user addresses are mapped");
         let mut table = self.root;
         let last = self.shifts.len() - 1;
         for level in 0..last {
             let (shift, mask) = self.shifts[level];
             let index = (address >> shift) as usize & mask;
-            let mut next = Entry(memory.word(table, index));
+            let mut next = self.get(memory, table, index);
             if !next.is_present() {
-                next = Entry::new(memory.allocate_zeroed()?, Entry::WRITABLE | Entry::USER);
-                memory.set_word(table, index, next.0);
+                let below = memory.allocate_run_zeroed(self.sizes[level + 1])?;
+                next = Entry::new(below, Entry::WRITABLE | Entry::USER);
+                self.put(memory, table, index, next);
                 self.tables[level + 1] += 1;
             }
             table = next.frame();
         }
         let (shift, mask) = self.shifts[last];
         let index = (address >> shift) as usize & mask;
-        let old = Entry(memory.word(table, index));
-        memory.set_word(table, index, entry.0);
+        let old = self.get(memory, table, index);
+        self.put(memory, table, index, entry);
         Ok(old)
     }
 
     fn leaf(&self, memory: &PhysicalMemory, address: u64) -> Option<(FrameNumber, usize)> {
-        if address >= self.scheme.user_end() {
+        if address >= self.user_end {
             return None;
         }
         let mut table = self.root;
         let last = self.shifts.len() - 1;
         for (shift, mask) in &self.shifts[..last] {
-            let next = Entry(memory.word(table, (address >> shift) as usize & mask));
+            let next = self.get(memory, table, (address >> shift) as usize & mask);
             if !next.is_present() {
                 return None;
             }
@@ -128,7 +232,7 @@ impl PageTable {
     /// The entries of pages in `range` that are not [`Entry::NONE`], in address order. Skips absent tables whole.
     pub fn entries(&self, memory: &PhysicalMemory, range: Range<u64>) -> Vec<Mapped> {
         let mut found = Vec::new();
-        let range = range.start..range.end.min(self.scheme.user_end());
+        let range = range.start..range.end.min(self.user_end);
         if !range.is_empty() {
             self.collect(memory, self.root, 0, 0, &range, &mut found);
         }
@@ -148,7 +252,7 @@ impl PageTable {
         let first = (range.start.saturating_sub(base) >> shift) as usize;
         let last = ((range.end - 1 - base) >> shift) as usize;
         for index in first..=last.min(mask) {
-            let entry = Entry(memory.word(table, index));
+            let entry = self.get(memory, table, index);
             let page = base + ((index as u64) << shift);
             if entry == Entry::NONE || page >= range.end {
                 continue;
@@ -169,7 +273,7 @@ impl PageTable {
         range: Range<u64>,
         mut change: impl FnMut(&mut PhysicalMemory, u64, Entry) -> Entry,
     ) {
-        let range = range.start..range.end.min(self.scheme.user_end());
+        let range = range.start..range.end.min(self.user_end);
         if !range.is_empty() {
             self.update_table(memory, self.root, 0, 0, &range, &mut change);
         }
@@ -188,7 +292,7 @@ impl PageTable {
         let first = (range.start.saturating_sub(base) >> shift) as usize;
         let last = ((range.end - 1 - base) >> shift) as usize;
         for index in first..=last.min(mask) {
-            let entry = Entry(memory.word(table, index));
+            let entry = self.get(memory, table, index);
             if entry == Entry::NONE {
                 continue;
             }
@@ -198,7 +302,7 @@ impl PageTable {
             } else {
                 let new = change(memory, page, entry);
                 if new != entry {
-                    memory.set_word(table, index, new.0);
+                    self.put(memory, table, index, new);
                 }
             }
         }
@@ -218,7 +322,7 @@ impl PageTable {
         mut share: impl FnMut(&mut PhysicalMemory, u64, Entry) -> (Entry, Entry),
     ) -> Result<(), OutOfFrames> {
         assert_eq!(self.scheme, other.scheme, "tables of one scheme");
-        let range = range.start..range.end.min(self.scheme.user_end());
+        let range = range.start..range.end.min(self.user_end);
         if range.is_empty() {
             return Ok(());
         }
@@ -241,7 +345,7 @@ impl PageTable {
         let first = (range.start.saturating_sub(base) >> shift) as usize;
         let last = ((range.end - 1 - base) >> shift) as usize;
         for index in first..=last.min(mask) {
-            let entry = Entry(memory.word(from, index));
+            let entry = self.get(memory, from, index);
             if entry == Entry::NONE {
                 continue;
             }
@@ -249,15 +353,16 @@ impl PageTable {
             if level + 1 == self.shifts.len() {
                 let (here, there) = share(memory, page, entry);
                 if here != entry {
-                    memory.set_word(from, index, here.0);
+                    self.put(memory, from, index, here);
                 }
-                memory.set_word(to, index, there.0);
+                self.put(memory, to, index, there);
                 continue;
             }
-            let mut next = Entry(memory.word(to, index));
+            let mut next = self.get(memory, to, index);
             if !next.is_present() {
-                next = Entry::new(memory.allocate_zeroed()?, Entry::WRITABLE | Entry::USER);
-                memory.set_word(to, index, next.0);
+                let below = memory.allocate_run_zeroed(self.sizes[level + 1])?;
+                next = Entry::new(below, Entry::WRITABLE | Entry::USER);
+                self.put(memory, to, index, next);
                 counts[level + 1] += 1;
             }
             self.copy_table((entry.frame(), next.frame()), counts, memory, level + 1, page, range, share)?;
@@ -265,22 +370,28 @@ impl PageTable {
         Ok(())
     }
 
-    /// All frames that hold tables, the root first, for those who recount references.
+    /// All frames that hold tables, the root's first, for those who recount references.
     pub fn frames(&self, memory: &PhysicalMemory) -> Vec<FrameNumber> {
-        let mut found = vec![self.root];
+        let of_table = |(table, size): (FrameNumber, u32)| (table.0..table.0 + size).map(FrameNumber);
+        self.all_tables(memory).into_iter().flat_map(of_table).collect()
+    }
+
+    /// The first frame of every table and how many it has, level by level.
+    fn all_tables(&self, memory: &PhysicalMemory) -> Vec<(FrameNumber, u32)> {
         let mut level = vec![self.root];
-        for ((_, mask), below) in self.shifts.iter().zip(&self.tables[1..]) {
-            let entries = level.iter().flat_map(|table| (0..=*mask).map(|index| Entry(memory.word(*table, index))));
+        let mut found = vec![(self.root, self.sizes[0])];
+        for (depth, (_, mask)) in self.shifts.iter().enumerate().take(self.shifts.len() - 1) {
+            let entries = level.iter().flat_map(|table| (0..=*mask).map(|index| self.get(memory, *table, index)));
             let tables = entries.filter(|entry| entry.is_present()).map(Entry::frame);
-            level = tables.take(*below as usize).collect();
-            found.extend_from_slice(&level);
+            level = tables.take(self.tables[depth + 1] as usize).collect();
+            found.extend(level.iter().map(|table| (*table, self.sizes[depth + 1])));
         }
         found
     }
 
     /// Gives back the table frames below the root that hold no entry any more and lie wholly or partly in `range`.
     pub fn prune(&mut self, memory: &mut PhysicalMemory, range: Range<u64>) {
-        let range = range.start..range.end.min(self.scheme.user_end());
+        let range = range.start..range.end.min(self.user_end);
         if !range.is_empty() {
             self.prune_table(memory, self.root, 0, 0, &range);
         }
@@ -301,14 +412,15 @@ impl PageTable {
         let first = (range.start.saturating_sub(base) >> shift) as usize;
         let last = ((range.end - 1 - base) >> shift) as usize;
         for index in first..=last.min(mask) {
-            let entry = Entry(memory.word(table, index));
+            let entry = self.get(memory, table, index);
             if entry == Entry::NONE {
                 continue;
             }
             self.prune_table(memory, entry.frame(), level + 1, base + ((index as u64) << shift), range);
-            if is_zero(memory.bytes(entry.frame())) {
-                memory.set_word(table, index, 0);
-                memory.release(entry.frame());
+            let (below, size) = (entry.frame(), self.sizes[level + 1]);
+            if (below.0..below.0 + size).all(|frame| is_zero(memory.bytes(FrameNumber(frame)))) {
+                self.put(memory, table, index, Entry::NONE);
+                memory.release_run(below, size);
                 self.tables[level + 1] -= 1;
             }
         }
@@ -316,16 +428,16 @@ impl PageTable {
 
     /// Gives back all table frames. The last-level entries must be gone already; nobody looks at them any more.
     pub fn destroy(self, memory: &mut PhysicalMemory) {
-        let frames = self.frames(memory);
-        assert_eq!(frames.len() as u32, self.tables.iter().sum::<u32>(), "every table hangs in the tree once");
-        for frame in frames {
-            memory.release(frame);
+        let tables = self.all_tables(memory);
+        assert_eq!(tables.len() as u32, self.tables.iter().sum::<u32>(), "every table hangs in the tree once");
+        for (table, size) in tables {
+            memory.release_run(table, size);
         }
     }
 }
 
 /// Whether a table holds nothing. In pieces of a cache line, which the compiler compares at once.
-fn is_zero(bytes: &[u8; FRAME_SIZE]) -> bool {
+fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks_exact(64).all(|line| line.iter().fold(0, |any, byte| any | byte) == 0)
 }
 
@@ -334,34 +446,116 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
+    /// Schemes with one to eight levels, both sizes of entries, pages of all sizes, tables smaller and larger than a frame.
+    const SCHEMES: [&str; 13] = [
+        "x86-64",
+        "x86-64-la57",
+        "sv39",
+        "x86-32",
+        "flat-32",
+        "10-10-12",
+        "10-11-12",
+        "3-13-4-13",
+        "8-8-16",
+        "4-16-14",
+        "1-1-1-9-9-9-12-15",
+        "2-2-2-2-2-2-2-12",
+        "14-14-16",
+    ];
+
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (self.0 >> 33) % bound
+        }
+
+        /// A page that is often near one met before, in another place of the tree or at its border.
+        fn page(&mut self, scheme: &PagingScheme) -> u64 {
+            let level = self.below(scheme.levels() as u64) as usize;
+            let page = self.below(4) * scheme.span(level) + self.below(4) * scheme.page_size();
+            let page = if self.below(8) == 0 { scheme.user_end().wrapping_sub(page) } else { page };
+            page.min(scheme.user_end() - 1) & !(scheme.page_size() - 1)
+        }
+    }
+
     #[test]
-    fn tables_agree_with_an_ordered_map_and_leave_nothing_behind() {
-        let mut memory = PhysicalMemory::new(64 << 20).unwrap();
-        let all = memory.available();
-        let mut table = PageTable::new(PagingScheme::x86_64(), &mut memory).unwrap();
-        let mut model = BTreeMap::new();
-        let mut state = 1u64;
-        for step in 0..5000u64 {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            let page = (state >> 20 & 0x7_0003_0007) << 12;
-            if state >> 60 < 11 {
-                let entry = Entry::new(FrameNumber(step as u32), Entry::USER);
-                assert_eq!(table.set(&mut memory, page, entry).unwrap(), model.insert(page, entry).unwrap_or_default());
-            } else {
-                assert_eq!(table.replace(&mut memory, page, Entry::NONE), model.remove(&page).unwrap_or_default());
+    fn tables_of_all_schemes_agree_with_an_ordered_map_and_leave_nothing_behind() {
+        for name in SCHEMES {
+            let scheme = PagingScheme::parse(name).unwrap();
+            scheme.check_runs().unwrap();
+            let page_size = crate::PageSize::of_bits(scheme.offset_bits()).unwrap();
+            let mut memory = PhysicalMemory::with_frames_of(page_size, 256 << 20).unwrap();
+            let all = memory.available();
+            let mut tables = [(); 2].map(|()| PageTable::new(scheme.clone(), &mut memory).unwrap());
+            let mut models: [BTreeMap<u64, Entry>; 2] = Default::default();
+            let mut random = Random(1);
+            for step in 0..20_000 {
+                let (which, page) = (random.below(2) as usize, random.page(&scheme));
+                let (table, model) = (&mut tables[which], &mut models[which]);
+                let end = random.page(&scheme).max(page);
+                match random.below(100) {
+                    0..=49 => {
+                        let bits = [Entry::USER, Entry::WRITABLE | Entry::DIRTY, Entry::NO_EXECUTE];
+                        let entry =
+                            Entry::new(FrameNumber(step), bits[random.below(3) as usize] | random.below(8) << 9);
+                        let old = table.set(&mut memory, page, entry).unwrap();
+                        assert_eq!(old, model.insert(page, entry).unwrap_or_default(), "{name}");
+                    }
+                    50..=84 => {
+                        let old = table.replace(&mut memory, page, Entry::NONE);
+                        assert_eq!(old, model.remove(&page).unwrap_or_default(), "{name}");
+                    }
+                    85..=89 => {
+                        table.update(&mut memory, page..end, |_, _, entry| entry.with(Entry::ACCESSED));
+                        model.range_mut(page..end).for_each(|(_, entry)| *entry = entry.with(Entry::ACCESSED));
+                    }
+                    90..=91 => {
+                        table.update(&mut memory, page..end, |_, _, _| Entry::NONE);
+                        table.prune(&mut memory, page..end);
+                        model.retain(|at, _| !(page..end).contains(at));
+                    }
+                    92..=94 => {
+                        // As fork does: into a table that holds nothing there.
+                        let mut twin = table.empty_twin(&mut memory).unwrap();
+                        let share = |_: &mut PhysicalMemory, _, entry: Entry| {
+                            (entry.without(Entry::WRITABLE), entry.without(Entry::WRITABLE | Entry::ACCESSED))
+                        };
+                        table.copy_to(&mut twin, &mut memory, page..end, share).unwrap();
+                        let copied = model
+                            .range(page..end)
+                            .map(|(at, entry)| (*at, entry.without(Entry::WRITABLE | Entry::ACCESSED)));
+                        let copied: BTreeMap<u64, Entry> = copied.collect();
+                        model.range_mut(page..end).for_each(|(_, entry)| *entry = entry.without(Entry::WRITABLE));
+                        let other = 1 - which;
+                        std::mem::replace(&mut tables[other], twin).destroy(&mut memory);
+                        models[other] = copied;
+                    }
+                    _ => {
+                        let listed = table.entries(&memory, page..end);
+                        let listed: Vec<_> = listed.iter().map(|mapped| (mapped.page, mapped.entry)).collect();
+                        let expected: Vec<_> = model.range(page..end).map(|(at, entry)| (*at, *entry)).collect();
+                        assert_eq!(listed, expected, "{name}");
+                    }
+                }
+                let expected = models[which].get(&page).copied().unwrap_or_default();
+                assert_eq!(tables[which].entry(&memory, page), expected, "{name}");
+                let walk = tables[which].walk(&memory, page | 1);
+                let reached =
+                    walk.last().filter(|_| walk.len() == scheme.levels()).map_or(Entry::NONE, |last| last.entry);
+                assert_eq!(reached, expected, "{name}");
+                if step % 500 == 0 {
+                    let frames: usize = tables.iter().map(|table| table.frames(&memory).len()).sum();
+                    let counted: u64 = tables.iter().map(PageTable::table_frames).sum();
+                    assert_eq!((frames as u64, counted), (counted, u64::from(all - memory.available())), "{name}");
+                }
             }
-            assert_eq!(table.entry(&memory, page), model.get(&page).copied().unwrap_or_default());
+            for table in tables {
+                table.destroy(&mut memory);
+            }
+            assert_eq!(memory.available(), all, "{name}");
         }
-        let listed: Vec<_> = table.entries(&memory, 0..u64::MAX).iter().map(|m| (m.page, m.entry)).collect();
-        assert_eq!(listed, model.clone().into_iter().collect::<Vec<_>>());
-        let middle = 0x3_0000_0000 << 12;
-        let listed = table.entries(&memory, middle..u64::MAX).len();
-        assert_eq!(listed, model.range(middle..).count());
-        for page in model.keys() {
-            table.replace(&mut memory, *page, Entry::NONE);
-        }
-        table.destroy(&mut memory);
-        assert_eq!(memory.available(), all);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 
 use super::Core;
 use machine::mmu::{self, Access};
-use machine::{Exception, FRAME_SIZE, FrameNumber, Trap};
+use machine::tlb_model::Use;
+use machine::{Exception, FrameNumber, Trap};
 
 /// RFLAGS.AC: misaligned data accesses raise #AC. Intel SDM 3A 6.15, interrupt 17.
 pub(crate) const FLAG_ALIGNMENT_CHECK: u64 = 1 << 18;
@@ -21,7 +22,7 @@ pub(crate) enum Segment {
 impl Core<'_, '_> {
     /// Whether an address is a sign-extended 48-bit (with five levels of page tables: 57-bit) number.
     pub(crate) fn is_canonical(&self, address: u64) -> bool {
-        let unused = if self.space.table.scheme().address_bits() > 48 { 64 - 57 } else { 64 - 48 };
+        let unused = 64 - self.space.table.scheme().canonical_bits();
         (address as i64) << unused >> unused == address as i64
     }
 
@@ -45,13 +46,26 @@ impl Core<'_, '_> {
             return Err(Trap::Exception(Exception::AlignmentCheck));
         }
         self.accesses += 1;
-        self.translate(address, access)?;
-        let mut page = address & !0xfff;
-        while page != last & !0xfff {
-            page = page.wrapping_add(FRAME_SIZE as u64);
-            self.translate(page, access)?;
+        self.touch_page(address, access)?;
+        let page_size = self.space.memory.page_size();
+        let mut page = page_size.start(address);
+        while page != page_size.start(last) {
+            page = page.wrapping_add(page_size.bytes());
+            self.touch_page(page, access)?;
         }
         Ok(())
+    }
+
+    /// Checks that a byte may be accessed, and tells the model.
+    fn touch_page(&mut self, address: u64, access: Access) -> Result<(), Trap> {
+        let translated = self.translate(address, access);
+        if let Some(model) = &mut self.space.model {
+            match translated {
+                Ok(_) => model.access(address, Use::Data),
+                Err(_) => model.fault(Use::Data),
+            }
+        }
+        translated.map(|_| ())
     }
 
     /// The frame and offset of one byte.
@@ -65,9 +79,9 @@ impl Core<'_, '_> {
         let mut done = 0;
         while done < buffer.len() {
             let (frame, offset) = self.translate(address.wrapping_add(done as u64), Access::Read)?;
-            let length = (FRAME_SIZE - offset).min(buffer.len() - done);
-            let bytes = &self.space.memory.bytes(frame)[offset..offset + length];
-            buffer[done..done + length].copy_from_slice(bytes);
+            let bytes = &self.space.memory.bytes(frame)[offset..];
+            let length = bytes.len().min(buffer.len() - done);
+            buffer[done..done + length].copy_from_slice(&bytes[..length]);
             done += length;
         }
         Ok(())
@@ -78,8 +92,9 @@ impl Core<'_, '_> {
         let mut done = 0;
         while done < bytes.len() {
             let (frame, offset) = self.translate(address.wrapping_add(done as u64), Access::Write)?;
-            let length = (FRAME_SIZE - offset).min(bytes.len() - done);
-            self.space.memory.bytes_mut(frame)[offset..offset + length].copy_from_slice(&bytes[done..done + length]);
+            let target = &mut self.space.memory.bytes_mut(frame)[offset..];
+            let length = target.len().min(bytes.len() - done);
+            target[..length].copy_from_slice(&bytes[done..done + length]);
             done += length;
         }
         Ok(())

@@ -12,7 +12,7 @@ use super::operand::{
 };
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 use machine::mmu::Access;
-use machine::{FRAME_SIZE, Trap};
+use machine::{SMALLEST_FRAME, Trap};
 
 /// The six flags that arithmetic sets.
 pub(crate) const FLAGS_ARITHMETIC: u64 = FLAG_CARRY | FLAG_PARITY | FLAG_ADJUST | FLAG_ZERO | FLAG_SIGN | FLAG_OVERFLOW;
@@ -172,9 +172,9 @@ impl Core<'_, '_> {
         Ok(())
     }
 
-    /// How many whole elements upwards from `address` lie in its page and, with 32-bit addresses, below 4 GiB.
+    /// How many whole elements upwards from `address` lie in its 4 KiB and, with 32-bit addresses, below 4 GiB.
     fn room(&self, address: u64, register: Register, size: usize) -> u64 {
-        let in_page = (FRAME_SIZE as u64 - (address & 0xfff)) / size as u64;
+        let in_page = (SMALLEST_FRAME as u64 - (address & 0xfff)) / size as u64;
         if register.size() == 8 {
             return in_page;
         }
@@ -200,7 +200,8 @@ impl Core<'_, '_> {
                 }
             }
         }
-        if count < 2 {
+        // A model sees every element.
+        if count < 2 || self.space.model.is_some() {
             return Ok(0);
         }
         let bytes = count as usize * size;
@@ -270,7 +271,7 @@ fn number(bytes: &[u8]) -> u64 {
 
 /// Copies upwards inside one frame, element by element: where the target begins inside the source, what was written
 /// is read again.
-fn move_within(frame: &mut [u8; FRAME_SIZE], from: usize, to: usize, bytes: usize, size: usize) {
+fn move_within(frame: &mut [u8], from: usize, to: usize, bytes: usize, size: usize) {
     if to <= from || to >= from + bytes {
         frame.copy_within(from..from + bytes, to);
         return;

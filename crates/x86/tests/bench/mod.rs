@@ -1,6 +1,7 @@
 //! A guest machine for tests: some memory, an address space, registers.
 #![allow(dead_code, unreachable_pub)]
 
+use machine::tlb_model::FlushCause;
 use machine::{
     Entry, Exit, FrameNumber, Gpr, PageTable, PagingScheme, PhysicalMemory, Processor, Registers, Slice, Space, Tlb,
     Trap,
@@ -59,12 +60,12 @@ impl Machine {
 
     pub fn map_frame(&mut self, page: u64, frame: FrameNumber, bits: u64) {
         self.table.set(&mut self.memory, page, Entry::new(frame, bits)).unwrap();
-        self.tlb.flush_page(page);
+        self.tlb.flush_page(page, FlushCause::Protect);
     }
 
     pub fn unmap(&mut self, page: u64) {
         self.table.set(&mut self.memory, page, Entry::NONE).unwrap();
-        self.tlb.flush_page(page);
+        self.tlb.flush_page(page, FlushCause::Protect);
     }
 
     /// Changes what may be done with a page.
@@ -104,7 +105,10 @@ impl Machine {
     }
 
     pub fn space(&mut self) -> (Space<'_>, &mut Registers) {
-        (Space { memory: &mut self.memory, table: &mut self.table, tlb: &mut self.tlb }, &mut self.registers)
+        (
+            Space { memory: &mut self.memory, table: &mut self.table, tlb: &mut self.tlb, model: None },
+            &mut self.registers,
+        )
     }
 
     pub fn step(&mut self, stepper: &mut Stepper) -> Result<(), Trap> {

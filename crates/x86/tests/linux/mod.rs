@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 use machine::mmu::{self, Access};
+use machine::tlb_model::FlushCause;
 use machine::{Entry, Gpr, PageTable, PagingScheme, PhysicalMemory, Processor, Registers, Slice, Space, Tlb, Trap};
 
 const WRITE: u64 = Entry::USER | Entry::WRITABLE;
@@ -105,7 +106,7 @@ impl Guest {
         if self.table.entry(&self.memory, page) == Entry::NONE {
             let frame = self.memory.allocate_zeroed().unwrap();
             self.table.set(&mut self.memory, page, Entry::new(frame, WRITE)).unwrap();
-            self.tlb.flush_page(page);
+            self.tlb.flush_page(page, FlushCause::Unmap);
         }
     }
 
@@ -139,7 +140,7 @@ impl Guest {
     /// Runs to the end.
     pub fn run(&mut self, processor: &mut impl Processor) -> End {
         loop {
-            let space = Space { memory: &mut self.memory, table: &mut self.table, tlb: &mut self.tlb };
+            let space = Space { memory: &mut self.memory, table: &mut self.table, tlb: &mut self.tlb, model: None };
             let slice = Slice { instructions: self.slice, time_stamp: self.instructions };
             let exit = processor.run(space, &mut self.registers, slice);
             self.instructions += exit.instructions;

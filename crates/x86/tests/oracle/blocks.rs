@@ -56,7 +56,7 @@ pub fn generate(world: &mut World, stepper: &mut Stepper, codes: &[Code], length
     };
     let mut used = vec![false; CODE_BYTES as usize];
     world.guest.registers = registers;
-    world.guest.tlb.flush();
+    world.guest.tlb.flush(machine::tlb_model::FlushCause::Unmap);
     let counts = (world.guest.tlb.accesses, world.guest.tlb.misses);
     for _ in 0..length {
         let code = random.pick(codes);
@@ -185,7 +185,7 @@ pub fn run(
     world.guest.registers = block.registers.clone();
     match warmth {
         Warmth::Once => {}
-        Warmth::Cold => world.guest.tlb.flush(),
+        Warmth::Cold => world.guest.tlb.flush(machine::tlb_model::FlushCause::Unmap),
         Warmth::Twice => {
             world.guest.run(processor, 1 << 16);
             world.restore_guest(&block.memory);

@@ -8,9 +8,6 @@ use machine::FrameNumber;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// Bytes of a page.
-const PAGE: u64 = 4096;
-
 /// Where frames are, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frames {
@@ -36,9 +33,10 @@ pub(crate) struct Frames {
 
 /// Counts. Looks at every page table and every page of the page cache.
 pub(crate) fn count(kernel: &Kernel) -> Frames {
+    let page_bytes = kernel.page_size().bytes();
     let mut frames = Frames {
-        total: u64::from(kernel.memory.total()) * PAGE,
-        free: u64::from(kernel.memory.available()) * PAGE,
+        total: u64::from(kernel.memory.total()) * page_bytes,
+        free: u64::from(kernel.memory.available()) * page_bytes,
         tables: report::all_table_bytes(kernel),
         shared: report::all_shared_bytes(kernel),
         ..Frames::default()
@@ -46,8 +44,8 @@ pub(crate) fn count(kernel: &Kernel) -> Frames {
     frames.cached = frames.shared;
     for (_, inode) in kernel.vfs.inodes.iter() {
         let Some(pages) = inode.pages() else { continue };
-        let bytes = pages.frames().count() as u64 * PAGE;
-        let changed = pages.changed_in_memory() * PAGE;
+        let bytes = pages.frames().count() as u64 * page_bytes;
+        let changed = pages.changed_in_memory() * page_bytes;
         frames.cached += bytes;
         match kernel.vfs.mounts[inode.mount].file_system {
             FileSystem::Host => {
@@ -68,8 +66,8 @@ pub(crate) fn count(kernel: &Kernel) -> Frames {
             }
         }
     }
-    frames.private = private.len() as u64 * PAGE;
-    frames.mapped = mapped.len() as u64 * PAGE;
+    frames.private = private.len() as u64 * page_bytes;
+    frames.mapped = mapped.len() as u64 * page_bytes;
     frames
 }
 
@@ -77,6 +75,7 @@ pub(crate) fn count(kernel: &Kernel) -> Frames {
 pub(crate) fn text(kernel: &Kernel) -> Vec<u8> {
     let frames = count(kernel);
     let mut text = String::new();
+    let page_bytes = kernel.page_size().bytes();
     let mut line = |key: &str, bytes: u64| {
         let key = format!("{key}:");
         let _ = writeln!(text, "{key:<15} {:8} kB", bytes / 1024);
@@ -88,8 +87,8 @@ pub(crate) fn text(kernel: &Kernel) -> Vec<u8> {
     line("Cached", frames.cached);
     let swap = &kernel.mm.swap;
     line("SwapCached", 0);
-    line("SwapTotal", u64::from(swap.limit()) * PAGE);
-    line("SwapFree", u64::from(swap.limit() - swap.used()) * PAGE);
+    line("SwapTotal", u64::from(swap.limit()) * page_bytes);
+    line("SwapFree", u64::from(swap.limit() - swap.used()) * page_bytes);
     line("Dirty", frames.dirty);
     line("Writeback", 0);
     line("AnonPages", frames.private);
@@ -116,7 +115,8 @@ pub(crate) fn swaps(kernel: &Kernel) -> Vec<u8> {
     let mut text = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n".to_string();
     let swap = &kernel.mm.swap;
     if swap.limit() > 0 {
-        let [size, used] = [swap.limit(), swap.used()].map(|pages| u64::from(pages) * PAGE / 1024);
+        let [size, used] =
+            [swap.limit(), swap.used()].map(|pages| u64::from(pages) * kernel.page_size().bytes() / 1024);
         let tab = |number: u64| if number < 10_000_000 { "\t" } else { "" };
         let _ = writeln!(text, "{:<40}partition\t{size}\t{}{used}\t{}-2", "/dev/swap", tab(size), tab(used));
     }
@@ -127,19 +127,20 @@ pub(crate) fn swaps(kernel: &Kernel) -> Vec<u8> {
 pub(crate) fn statistics(kernel: &Kernel) -> Vec<u8> {
     let frames = count(kernel);
     let counters = kernel.mm.counters;
+    let page_bytes = kernel.page_size().bytes();
     let mut text = String::new();
     for (key, value) in [
-        ("nr_free_pages", frames.free / PAGE),
-        ("nr_anon_pages", frames.private / PAGE),
-        ("nr_mapped", frames.mapped / PAGE),
-        ("nr_file_pages", frames.cached / PAGE),
-        ("nr_dirty", frames.dirty / PAGE),
+        ("nr_free_pages", frames.free / page_bytes),
+        ("nr_anon_pages", frames.private / page_bytes),
+        ("nr_mapped", frames.mapped / page_bytes),
+        ("nr_file_pages", frames.cached / page_bytes),
+        ("nr_dirty", frames.dirty / page_bytes),
         ("nr_writeback", 0),
-        ("nr_shmem", frames.shared / PAGE),
-        ("nr_page_table_pages", frames.tables / PAGE),
+        ("nr_shmem", frames.shared / page_bytes),
+        ("nr_page_table_pages", frames.tables / page_bytes),
         // In units of 1024 bytes.
-        ("pgpgin", (counters.swapped_in + counters.disk_in) * PAGE / 1024),
-        ("pgpgout", (counters.swapped_out + counters.disk_out) * PAGE / 1024),
+        ("pgpgin", (counters.swapped_in + counters.disk_in) * page_bytes / 1024),
+        ("pgpgout", (counters.swapped_out + counters.disk_out) * page_bytes / 1024),
         ("pswpin", counters.swapped_in),
         ("pswpout", counters.swapped_out),
         ("pgfault", counters.faults),

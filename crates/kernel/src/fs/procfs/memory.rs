@@ -11,11 +11,10 @@ use crate::table::Id;
 use abi::resource::CAP_SYS_ADMIN;
 use abi::stat::{device_major, device_minor};
 use abi::{Errno, Error};
+use machine::tlb_model::FlushCause;
 use machine::{Access, Entry};
 use std::fmt::Write;
 
-/// Bytes of a page.
-const PAGE: u64 = 4096;
 /// Most pages that one read of pagemap tells of.
 const MOST_WORDS: u64 = 1 << 16;
 /// Most bytes of arguments or environment that are shown.
@@ -31,11 +30,12 @@ fn space(kernel: &Kernel, process: Id<Process>) -> Option<Id<AddressSpace>> {
 pub(crate) fn statm(kernel: &Kernel, process: Id<Process>) -> Vec<u8> {
     let Some(space) = space(kernel, process) else { return b"0 0 0 0 0 0 0\n".to_vec() };
     let summary = report::summary(kernel, space);
+    let (page_size, page_bytes) = (kernel.page_size(), kernel.page_size().bytes());
     let code = kernel.processes[process].image.code;
-    let text = code.1.saturating_sub(code.0 & !(PAGE - 1)).div_ceil(PAGE);
-    let data = (summary.totals.data + summary.totals.stack) / PAGE;
+    let text = page_size.pages(code.1.saturating_sub(page_size.start(code.0)));
+    let data = (summary.totals.data + summary.totals.stack) / page_bytes;
     let shared = summary.resident.file + summary.resident.shared;
-    let (mapped, resident) = (summary.totals.mapped / PAGE, summary.resident.total());
+    let (mapped, resident) = (summary.totals.mapped / page_bytes, summary.resident.total());
     format!("{mapped} {resident} {shared} {text} 0 {data} 0\n").into_bytes()
 }
 
@@ -79,8 +79,8 @@ pub(crate) fn smaps(kernel: &Kernel, process: Id<Process>) -> Vec<u8> {
         text.extend(line(area.start, area.end, &report::permissions(area), &report::label(kernel, space, area)));
         let mut rest = String::new();
         kilobytes(&mut rest, "Size", area.length());
-        kilobytes(&mut rest, "KernelPageSize", PAGE);
-        kilobytes(&mut rest, "MMUPageSize", PAGE);
+        kilobytes(&mut rest, "KernelPageSize", kernel.page_size().bytes());
+        kilobytes(&mut rest, "MMUPageSize", kernel.page_size().bytes());
         usage_lines(&mut rest, &report::usage(kernel, space, area), None);
         let _ = writeln!(rest, "THPeligible:           0");
         let _ = writeln!(rest, "VmFlags: {}", flags(area));
@@ -102,7 +102,8 @@ pub(crate) fn smaps_rollup(kernel: &Kernel, process: Id<Process>) -> Result<Vec<
     let mut text = line(start, end, "---p", &label);
     let resident = kernel.spaces[space].resident;
     let mut rest = String::new();
-    let by_kind = (resident.private * PAGE, resident.file * PAGE, resident.shared * PAGE);
+    let page_bytes = kernel.page_size().bytes();
+    let by_kind = (resident.private * page_bytes, resident.file * page_bytes, resident.shared * page_bytes);
     usage_lines(&mut rest, &report::rollup(kernel, space), Some(by_kind));
     text.extend(rest.into_bytes());
     Ok(text)
@@ -219,8 +220,9 @@ fn read_memory(call: &mut Call, space: Id<AddressSpace>, start: u64, end: u64) -
     while (bytes.len() as u64) < length {
         let at = start.wrapping_add(bytes.len() as u64);
         let Ok((frame, offset)) = call.resolve_in(space, at, Access::Read) else { break };
-        let take = (PAGE as usize - offset).min(length as usize - bytes.len());
-        bytes.extend_from_slice(&call.kernel.memory.bytes(frame)[offset..offset + take]);
+        let rest = &call.kernel.memory.bytes(frame)[offset..];
+        let take = rest.len().min(length as usize - bytes.len());
+        bytes.extend_from_slice(&rest[..take]);
     }
     bytes
 }
@@ -245,11 +247,12 @@ pub(crate) fn pagemap(call: &Call, process: Id<Process>, offset: u64, length: u6
     let Some(space) = space(call.kernel, process) else { return Ok(Vec::new()) };
     let with_frame = call.has_capability(CAP_SYS_ADMIN);
     let top = call.kernel.configuration.paging.user_end();
+    let page_bytes = call.kernel.page_size().bytes();
     let first = offset / PAGEMAP_WORD;
-    let last = (first + length / PAGEMAP_WORD).min(top / PAGE);
+    let last = (first + length / PAGEMAP_WORD).min(top / page_bytes);
     // As much as Linux's reader takes at a time.
     let last = last.min(first.saturating_add(MOST_WORDS));
-    let words = (first..last).map(|page| report::pagemap_word(call.kernel, space, page * PAGE, with_frame));
+    let words = (first..last).map(|page| report::pagemap_word(call.kernel, space, page * page_bytes, with_frame));
     Ok(words.flat_map(u64::to_le_bytes).collect())
 }
 
@@ -270,7 +273,7 @@ pub(crate) fn clear_references(call: &mut Call, process: Id<Process>, bytes: &[u
                 let is_meant = kind == 1 || (kind == 2) == is_private;
                 if is_meant { Entry(entry.0 & !Entry::ACCESSED) } else { entry }
             });
-            tlb.flush();
+            tlb.flush(FlushCause::Age);
         }
         5 => peak.resident = resident.total(),
         _ => return Err(Errno::EINVAL.because("clear_refs knows 1, 2, 3 and 5")),

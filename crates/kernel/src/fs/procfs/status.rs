@@ -13,8 +13,6 @@ use abi::resource::{RLIMIT_RSS, RLIMIT_SIGPENDING};
 use machine::Gpr;
 use std::fmt::Write;
 
-/// Bytes of a page.
-const PAGE: u64 = 4096;
 /// `PF_FORKNOEXEC` in field 9 of `stat`.
 const FORKED_BUT_DID_NOT_EXECUTE: u32 = 0x40;
 /// `PF_EXITING`.
@@ -220,23 +218,25 @@ pub(crate) fn status(kernel: &Kernel, subject: Subject, id: Id<Process>) -> Vec<
 fn memory_lines(kernel: &Kernel, process: &Process, line: &mut dyn FnMut(&str, &dyn std::fmt::Display)) {
     let summary = report::summary(kernel, process.space);
     let mut kilobytes = |key: &str, bytes: u64| line(key, &format_args!("{:8} kB", bytes / 1024));
-    let executable = (process.image.code.1 & !(PAGE - 1)).saturating_sub(process.image.code.0 & !(PAGE - 1));
+    let (page_size, page_bytes) = (kernel.page_size(), kernel.page_size().bytes());
+    let code = process.image.code;
+    let executable = page_size.start(code.1).saturating_sub(page_size.start(code.0));
     let executable = executable.min(summary.totals.executable);
     kilobytes("VmPeak", summary.peak.mapped.max(summary.totals.mapped));
     kilobytes("VmSize", summary.totals.mapped);
     kilobytes("VmLck", summary.totals.locked);
     kilobytes("VmPin", 0);
-    kilobytes("VmHWM", summary.peak.resident.max(summary.resident.total()) * PAGE);
-    kilobytes("VmRSS", summary.resident.total() * PAGE);
-    kilobytes("RssAnon", summary.resident.private * PAGE);
-    kilobytes("RssFile", summary.resident.file * PAGE);
-    kilobytes("RssShmem", summary.resident.shared * PAGE);
+    kilobytes("VmHWM", summary.peak.resident.max(summary.resident.total()) * page_bytes);
+    kilobytes("VmRSS", summary.resident.total() * page_bytes);
+    kilobytes("RssAnon", summary.resident.private * page_bytes);
+    kilobytes("RssFile", summary.resident.file * page_bytes);
+    kilobytes("RssShmem", summary.resident.shared * page_bytes);
     kilobytes("VmData", summary.totals.data);
     kilobytes("VmStk", summary.totals.stack);
     kilobytes("VmExe", executable);
     kilobytes("VmLib", summary.totals.executable - executable);
     kilobytes("VmPTE", summary.table_bytes);
-    kilobytes("VmSwap", summary.swapped * PAGE);
+    kilobytes("VmSwap", summary.swapped * page_bytes);
     kilobytes("HugetlbPages", 0);
     line("CoreDumping", &0);
     line("THP_enabled", &0);

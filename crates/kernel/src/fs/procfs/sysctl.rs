@@ -137,7 +137,9 @@ fn value(kernel: &Kernel, setting: Setting) -> String {
         Setting::PtyReserve => "0".to_string(),
         Setting::EntropyAvail | Setting::PoolSize => "256".to_string(),
         Setting::RandomizeVaSpace => "0".to_string(),
-        Setting::ThreadsMax => (u64::from(kernel.memory.total()) * 4096 / (8 * 16384)).max(20).to_string(),
+        Setting::ThreadsMax => {
+            (u64::from(kernel.memory.total()) * kernel.page_size().bytes() / (8 * 16384)).max(20).to_string()
+        }
         Setting::Version => release::VERSION.to_string(),
         Setting::Somaxconn => "4096".to_string(),
         Setting::MaxMapCount => kernel.mm.settings.most_areas.to_string(),

@@ -2,7 +2,6 @@
 
 use super::shared_memory;
 use crate::entry::Call;
-use machine::FRAME_SIZE;
 use std::fmt::Write;
 
 const QUEUES: &str = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      \
@@ -83,8 +82,8 @@ pub(crate) fn segments(call: &Call) -> Vec<u8> {
             segment.attached,
             segment.detached,
             entry.changed,
-            shared_memory::resident(call.kernel, segment) * FRAME_SIZE as u64,
-            shared_memory::swapped(call.kernel, segment) * FRAME_SIZE as u64,
+            shared_memory::resident(call.kernel, segment) * call.kernel.page_size().bytes(),
+            shared_memory::swapped(call.kernel, segment) * call.kernel.page_size().bytes(),
         );
     }
     text.into_bytes()

@@ -46,7 +46,7 @@ impl SystemV {
     /// What does not hold.
     pub(crate) fn check(&self, kernel: &Kernel, namespace: Id<IpcNamespace>) -> Result<(), String> {
         let semaphores: usize = self.semaphores.iter().map(|entry| entry.object.semaphores.len()).sum();
-        let pages: u64 = self.segments.iter().map(|entry| entry.object.pages()).sum();
+        let pages: u64 = self.segments.iter().map(|entry| entry.object.pages(kernel.page_size())).sum();
         if (semaphores, pages) != (self.semaphores_used, self.pages_used) {
             return Err(format!("{semaphores} semaphores and {pages} pages of segments, but others are counted"));
         }

@@ -10,10 +10,10 @@ use crate::process::Thread;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::time::SECOND_NS;
-use abi::ipc::{IPC_PRIVATE, SHM_DEST, SHM_EXEC, SHM_HUGETLB, SHM_RDONLY, SHM_REMAP, SHM_RND, SHMLBA};
+use abi::ipc::{IPC_PRIVATE, SHM_DEST, SHM_EXEC, SHM_HUGETLB, SHM_RDONLY, SHM_REMAP, SHM_RND};
 use abi::mman::{MAP_FIXED, MAP_SHARED, PROT_EXEC, PROT_READ, PROT_WRITE};
 use abi::{Errno, Error};
-use machine::FRAME_SIZE;
+use machine::PageSize;
 
 /// A segment.
 #[derive(Clone, Debug)]
@@ -36,8 +36,8 @@ pub struct Segment {
 
 impl Segment {
     /// Whole pages.
-    pub fn pages(&self) -> u64 {
-        self.size.div_ceil(FRAME_SIZE as u64)
+    pub fn pages(&self, page_size: PageSize) -> u64 {
+        page_size.pages(self.size)
     }
 }
 
@@ -54,12 +54,13 @@ pub(super) fn create(call: &mut Call, key: i32, size: u64, flags: i32) -> Result
         call.kernel.unsupported("System V segments of huge pages");
         return Err(Errno::ENOMEM.because("the machine has no huge pages"));
     }
-    let pages = size.div_ceil(FRAME_SIZE as u64);
+    let page_size = call.kernel.page_size();
+    let pages = page_size.pages(size);
     let (system_v, used) = (call.system_v(), call.system_v().pages_used);
     if system_v.segments.len() >= limits.segments || used.saturating_add(pages) > limits.segment_pages {
         return Err(Errno::ENOSPC.because("there are as many segments, or pages of segments, as there may be"));
     }
-    let Some(bytes) = pages.checked_mul(FRAME_SIZE as u64) else {
+    let Some(bytes) = pages.checked_mul(page_size.bytes()) else {
         return Err(Errno::ENOMEM.because("the segment is larger than memory can be"));
     };
     if pages > u64::from(call.kernel.memory.total()) {
@@ -107,13 +108,14 @@ pub(crate) fn shmat(call: &mut Call, id: i32, address: u64, flags: i32) -> SysRe
         protection |= PROT_EXEC;
     }
     let permissions = entry.permissions;
-    let address = place(address, flags)?;
+    let page_size = call.kernel.page_size();
+    let address = place(page_size, address, flags)?;
     registry::check_access(call, &permissions, wanted)?;
     let space = call.space();
     let mut map_flags = MAP_SHARED;
     if let Some(address) = address {
         map_flags |= MAP_FIXED;
-        let Some(end) = address.checked_add(size.next_multiple_of(FRAME_SIZE as u64)) else {
+        let Some(end) = address.checked_add(size.next_multiple_of(page_size.bytes())) else {
             return Err(Errno::EINVAL.because("the segment would reach beyond the address space"));
         };
         let is_taken = call.kernel.spaces[space].areas.overlapping(address..end).next().is_some();
@@ -136,20 +138,21 @@ pub(crate) fn shmat(call: &mut Call, id: i32, address: u64, flags: i32) -> SysRe
 ///
 /// # Errors
 /// `EINVAL` for an address that is not aligned, or none to replace something at.
-fn place(address: u64, flags: i32) -> Result<Option<u64>, Error> {
+fn place(page_size: PageSize, address: u64, flags: i32) -> Result<Option<u64>, Error> {
     if address == 0 {
         if flags & SHM_REMAP != 0 {
             return Err(Errno::EINVAL.because("`SHM_REMAP` needs an address"));
         }
         return Ok(None);
     }
-    if address.is_multiple_of(SHMLBA) {
+    // SHMLBA is the page size.
+    if page_size.divides(address) {
         return Ok(Some(address));
     }
     if flags & SHM_RND == 0 {
         return Err(Errno::EINVAL.because("the address is not aligned, and `SHM_RND` is not set"));
     }
-    match address - address % SHMLBA {
+    match page_size.start(address) {
         0 if flags & SHM_REMAP != 0 => Err(Errno::EINVAL.because("`SHM_REMAP` needs an address")),
         0 => Ok(None),
         rounded => Ok(Some(rounded)),
@@ -160,7 +163,7 @@ fn place(address: u64, flags: i32) -> Result<Option<u64>, Error> {
 pub(crate) fn shmdt(call: &mut Call, address: u64) -> SysResult {
     let space = call.space();
     let nothing = Errno::EINVAL.because("no segment is attached at the address");
-    if !address.is_multiple_of(SHMLBA) {
+    if !call.kernel.page_size().divides(address) {
         return Err(nothing);
     }
     let areas = &call.kernel.spaces[space].areas;
@@ -251,9 +254,10 @@ fn remove_unattached(kernel: &mut Kernel, is_meant: impl Fn(&Entry<Segment>, &Ke
 }
 
 fn destroy(kernel: &mut Kernel, object: ObjectId) {
+    let page_size = kernel.page_size();
     let system_v = &mut kernel.ipc_namespaces[object.namespace].system_v;
     let Some(entry) = system_v.segments.remove(object.id) else { return };
-    system_v.pages_used -= entry.object.pages();
+    system_v.pages_used -= entry.object.pages(page_size);
     kernel.mm.shared[entry.object.memory].segment = None;
     shared_memory::release(kernel, entry.object.memory);
     namespace::forget_if_empty(kernel, object.namespace);

@@ -2,6 +2,7 @@
 
 use abi::fcntl::PATH_MAX;
 use abi::{Errno, Error};
+use machine::PageSize;
 use object::elf::{EM_X86_64, ET_DYN, ET_EXEC, FileHeader64, ProgramHeader64};
 use object::{LittleEndian as LE, pod};
 
@@ -108,8 +109,8 @@ impl Elf {
 
     /// Pages from the first to the last byte of all segments that are loaded; `None` if there is none. Linux
     /// `total_mapping_size`.
-    pub(super) fn total_size(&self) -> Option<u64> {
-        let first = self.of_kind(object::elf::PT_LOAD).map(|segment| page_start(segment.address)).min()?;
+    pub(super) fn total_size(&self, page_size: PageSize) -> Option<u64> {
+        let first = self.of_kind(object::elf::PT_LOAD).map(|segment| page_size.start(segment.address)).min()?;
         let last = self
             .of_kind(object::elf::PT_LOAD)
             .map(|segment| segment.address.wrapping_add(segment.memory_size))
@@ -118,9 +119,9 @@ impl Elf {
     }
 
     /// The largest power of two that a loaded segment wants to be aligned to. Linux `maximum_alignment`.
-    pub(super) fn alignment(&self) -> u64 {
+    pub(super) fn alignment(&self, page_size: PageSize) -> u64 {
         let aligned = self.of_kind(object::elf::PT_LOAD).map(|segment| segment.alignment);
-        aligned.filter(|alignment| alignment.is_power_of_two()).max().unwrap_or(0).max(4096)
+        aligned.filter(|alignment| alignment.is_power_of_two()).max().unwrap_or(0).max(page_size.bytes())
     }
 
     /// Whether the interpreter's path has a length that it can have.
@@ -136,17 +137,7 @@ impl Elf {
     }
 }
 
-/// The beginning of an address's page.
-pub(super) fn page_start(address: u64) -> u64 {
-    address & !4095
-}
-
-/// The offset of an address in its page.
-pub(super) fn page_offset(address: u64) -> u64 {
-    address & 4095
-}
-
 /// The next page boundary, wrapping like Linux's arithmetic.
-pub(super) fn page_align(address: u64) -> u64 {
-    address.wrapping_add(4095) & !4095
+pub(super) fn page_align(page_size: PageSize, address: u64) -> u64 {
+    page_size.start(address.wrapping_add(page_size.bytes() - 1))
 }

@@ -1,6 +1,6 @@
 //! Building the new program's address space. Linux fs/binfmt_elf.c `load_elf_binary`.
 
-use super::elf::{self, Elf, Segment, not_a_program, page_align, page_offset, page_start};
+use super::elf::{self, Elf, Segment, not_a_program, page_align};
 use super::program::Program;
 use super::{Strings, stack};
 use crate::entry::Call;
@@ -14,6 +14,7 @@ use abi::fcntl::O_RDONLY;
 use abi::mman::{MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE};
 use abi::resource::RLIMIT_STACK;
 use abi::{Errno, Error};
+use machine::PageSize;
 use object::elf::{PF_R, PF_W, PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD};
 
 /// The program and, if it is linked dynamically, its interpreter, open and with their headers read.
@@ -174,6 +175,7 @@ fn load(
     file: Id<FileDescription>,
     wish: Option<u64>,
 ) -> Result<Loaded, Error> {
+    check_page_size(call.kernel.page_size(), elf)?;
     let user_end = call.kernel.spaces[space].layout.user_end;
     let mut bias = None;
     let mut loaded = Loaded { bias: 0, headers: 0, end: 0, code: (u64::MAX, 0), data: (0, 0) };
@@ -196,6 +198,27 @@ fn load(
     Ok(loaded)
 }
 
+/// Whether the segments can be mapped with pages of this size: they may have been laid out for smaller ones. See
+/// docs/decisions/0006-page-size.md.
+fn check_page_size(page_size: PageSize, elf: &Elf) -> Result<(), Error> {
+    let mut end = 0;
+    for segment in elf.of_kind(PT_LOAD).filter(|_| page_size != PageSize::SMALLEST) {
+        if segment.file_size > 0 && page_size.offset(segment.offset) != page_size.offset(segment.address) {
+            return Err(Errno::EINVAL.because(
+                "its segments lie in the file where only smaller pages can be mapped; link it with -z max-page-size=65536",
+            ));
+        }
+        if page_size.start(segment.address) < end {
+            return Err(Errno::EINVAL.because(
+                "two of its segments share a page, whose protection can be but one; link it with -z max-page-size=65536",
+            ));
+        }
+        end =
+            page_size.start(segment.address.saturating_add(segment.memory_size).saturating_sub(1)) + page_size.bytes();
+    }
+    Ok(())
+}
+
 fn check_place(segment: &Segment, start: u64, user_end: u64) -> Result<(), Error> {
     let does_fit = segment.file_size <= segment.memory_size
         && segment.memory_size <= user_end
@@ -216,26 +239,27 @@ fn choose_bias(
     if !elf.is_relocatable {
         return Ok(0);
     }
-    let size = elf.total_size().filter(|size| *size > 0);
+    let page_size = call.kernel.page_size();
+    let size = elf.total_size(page_size).filter(|size| *size > 0);
     let size = size.ok_or(Errno::EINVAL.because("the segments have no common size"))?;
-    let alignment = elf.alignment();
+    let alignment = elf.alignment(page_size);
     let address = match wish {
         Some(wish) => wish & !(alignment - 1),
         None => {
             let place = reserve(call, space, file, size, 0)?;
-            if page_start(place) & (alignment - 1) == 0 {
+            if page_size.start(place) & (alignment - 1) == 0 {
                 place
             } else {
                 let wide = size.checked_add(alignment).ok_or(Errno::ENOMEM.because("the segments are too large"))?;
-                mm::unmap::unmap(call, space, place..place + page_align(size));
+                mm::unmap::unmap(call, space, place..place + page_align(page_size, size));
                 let place = reserve(call, space, file, wide, 0)?;
-                mm::unmap::unmap(call, space, place..place + page_align(wide));
+                mm::unmap::unmap(call, space, place..place + page_align(page_size, wide));
                 let aligned = place.next_multiple_of(alignment);
                 reserve(call, space, file, size, aligned)?
             }
         }
     };
-    Ok(page_start(address.wrapping_sub(page_start(first.address))))
+    Ok(page_size.start(address.wrapping_sub(page_size.start(first.address))))
 }
 
 /// Reserves room for a whole file that can lie anywhere: at the place that the file has in every process, or from the top
@@ -247,7 +271,7 @@ fn reserve(
     size: u64,
     address: u64,
 ) -> Result<u64, Error> {
-    let length = size.checked_add(4095).ok_or(Errno::ENOMEM.because("the segments are too large"))? & !4095;
+    let length = call.kernel.page_size().round_up(size).ok_or(Errno::ENOMEM.because("the segments are too large"))?;
     let flags = MAP_PRIVATE | if address == 0 { 0 } else { MAP_FIXED };
     map::map(call, space, Request { address, length, protection: 0, flags, source: Source::File { file, offset: 0 } })
 }
@@ -260,22 +284,23 @@ fn map_segment(
     start: u64,
     may_replace: bool,
 ) -> Result<(), Error> {
+    let page_size = call.kernel.page_size();
     let protection = protection(segment);
-    let address = page_start(start);
-    let in_file = segment.file_size.wrapping_add(page_offset(segment.address));
+    let address = page_size.start(start);
+    let in_file = segment.file_size.wrapping_add(page_size.offset(segment.address));
     let placing = MAP_PRIVATE | if may_replace { MAP_FIXED } else { MAP_FIXED_NOREPLACE };
     let mut zero_from = address;
     if segment.file_size > 0 {
-        let offset = segment.offset.wrapping_sub(page_offset(segment.address));
+        let offset = segment.offset.wrapping_sub(page_size.offset(segment.address));
         let source = Source::File { file, offset };
         map::map(call, space, Request { address, length: in_file, protection, flags: placing, source })?;
         zero_from = start.wrapping_add(segment.file_size);
         if segment.memory_size > segment.file_size {
             clear_rest_of_page(call, space, zero_from, protection)?;
         }
-        zero_from = page_align(zero_from);
+        zero_from = page_align(page_size, zero_from);
     }
-    let end = page_align(start.wrapping_add(segment.memory_size));
+    let end = page_align(page_size, start.wrapping_add(segment.memory_size));
     if segment.memory_size > segment.file_size && end > zero_from {
         // Linux maps these as it does the heap: readable and writable, whatever the segment says.
         let protection = PROT_READ | PROT_WRITE | protection & PROT_EXEC;
@@ -288,11 +313,11 @@ fn map_segment(
 
 /// The rest of a segment's last page behind the file's part is zero. Linux `padzero`.
 fn clear_rest_of_page(call: &mut Call, space: Id<AddressSpace>, from: u64, protection: u32) -> Result<(), Error> {
-    let rest = (4096 - page_offset(from)) % 4096;
+    let rest = page_align(call.kernel.page_size(), from).wrapping_sub(from);
     if rest == 0 {
         return Ok(());
     }
-    let cleared = call.copy_out_to(space, from, &[0; 4096][..rest as usize]);
+    let cleared = call.copy_out_to(space, from, &vec![0; rest as usize]);
     // A segment that cannot be written keeps what the file has there.
     if protection & PROT_WRITE != 0 { cleared } else { Ok(()) }
 }

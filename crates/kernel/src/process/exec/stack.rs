@@ -67,12 +67,13 @@ pub(super) fn reserve(
     strings: &Strings,
     protection: u32,
 ) -> Result<Area, Error> {
-    let top = call.kernel.spaces[space].layout.user_end;
+    let top = call.kernel.spaces[space].layout.window_end;
     let pointers = 8 * (strings.arguments.len() + strings.environment.len() + 64) as u64;
     let contents = bytes_of(&strings.arguments) + bytes_of(&strings.environment) + strings.file_name.len() as u64;
     let limit = call.process().limits.soft(RLIMIT_STACK);
-    let needed = (contents + pointers + 4096 + 4095) & !4095;
-    let length = (needed + ROOM).min((limit & !4095).max(needed));
+    let page_size = call.kernel.page_size();
+    let needed = page_size.round_up(contents + pointers + 4096).unwrap_or(u64::MAX);
+    let length = (needed + ROOM).min(page_size.start(limit).max(needed));
     if length >= top / 2 {
         return Err(Errno::ENOMEM.because("the strings do not fit into the program's addresses"));
     }
@@ -155,7 +156,7 @@ fn auxiliary(call: &mut Call, files: &Files, loaded: &Loaded, base: u64, strings
         AT_HWCAP,
         HWCAP | if call.kernel.configuration.cpus > 1 { HWCAP_SEVERAL } else { 0 },
         AT_PAGESZ,
-        4096,
+        call.kernel.page_size().bytes(),
         AT_CLKTCK,
         100,
         AT_PHDR,

@@ -128,7 +128,7 @@ fn tell_segment_use(call: &mut Call, to: UserPtr<SharedMemoryUse>) -> SysResult 
     let swapped = segments.iter().map(|segment| shared_memory::swapped(call.kernel, segment)).sum();
     let used = SharedMemoryUse {
         segments: system_v.segments.len() as i32,
-        pages: segments.iter().map(|segment| segment.pages()).sum(),
+        pages: segments.iter().map(|segment| segment.pages(call.kernel.page_size())).sum(),
         resident,
         swapped,
         ..Default::default()
