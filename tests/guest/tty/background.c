@@ -138,8 +138,13 @@ static void session(int ready, int slave)
         orphaned("tcsetattr", do_set);
     }
     signal(SIGHUP, hung_up);
+    /* Blocked until it is waited for: it may come before. */
+    sigset_t hangup, all_but_hangup;
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    NEED(sigprocmask(SIG_BLOCK, &hangup, &all_but_hangup));
     NEED(write(ready, "x", 1));
-    pause();
+    sigsuspend(&all_but_hangup);
     SHOW(write(terminal, "x", 1));
     char byte;
     SHOW(read(terminal, &byte, 1));
