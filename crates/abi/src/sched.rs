@@ -15,6 +15,10 @@ pub const SCHED_RESET_ON_FORK: i32 = 0x4000_0000;
 
 /// sched_setattr(2): children start with the default policy.
 pub const SCHED_FLAG_RESET_ON_FORK: u64 = 1;
+pub const SCHED_FLAG_RECLAIM: u64 = 2;
+pub const SCHED_FLAG_DL_OVERRUN: u64 = 4;
+pub const SCHED_FLAG_UTIL_CLAMP_MIN: u64 = 0x20;
+pub const SCHED_FLAG_UTIL_CLAMP_MAX: u64 = 0x40;
 pub const SCHED_FLAG_ALL: u64 = 0x7f;
 pub const SCHED_FLAG_KEEP_POLICY: u64 = 8;
 pub const SCHED_FLAG_KEEP_PARAMS: u64 = 0x10;

@@ -32,6 +32,8 @@ pub enum Alarm {
     RealInterval(Id<Process>),
     /// timer_create(2), by its timer id in the process.
     PosixTimer(Id<Process>, i32),
+    /// The next period of a thread in `SCHED_DEADLINE`.
+    Replenish(Id<Thread>),
     /// timerfd_create(2).
     TimerFd(Id<crate::time::timerfd::TimerFd>),
 }

@@ -13,7 +13,7 @@ use crate::mm::{AddressSpace, Memory};
 use crate::ports::Chooser;
 use crate::process::credentials::UserAccount;
 use crate::process::{Credentials, Pids, Process, Thread, ThreadState};
-use crate::sched::Scheduler;
+use crate::sched::{Scheduler, deadline};
 use crate::signal::SignalActions;
 use crate::table::{Id, Table};
 use crate::time::timerfd::TimerFd;
@@ -232,12 +232,41 @@ impl Kernel {
         self.make_ready(thread);
     }
 
-    /// Lists a thread as ready to run, if it is runnable, not stopped, and neither running nor listed already.
+    /// Lists a thread as ready to run, if it is runnable, not stopped, and neither running nor listed already: the last of
+    /// its priority.
     pub fn make_ready(&mut self, thread: Id<Thread>) {
-        let candidate = &self.threads[thread];
-        if candidate.state == ThreadState::Runnable && !self.processes[candidate.process].stopped {
-            self.scheduler.enqueue(thread);
+        if self.scheduler.has_ranks() {
+            if self.threads[thread].policy.class == abi::sched::SCHED_DEADLINE {
+                deadline::woke(self, thread);
+            }
+            if self.put_back(thread) {
+                self.threads[thread].place.ticket = self.scheduler.last_ticket();
+                self.scheduler.reconsider();
+            }
+        } else {
+            self.put_back(thread);
         }
+    }
+
+    /// The same for a thread whose turn was cut short: it keeps its place among those of its priority. Whether it was
+    /// listed.
+    pub(crate) fn put_back(&mut self, thread: Id<Thread>) -> bool {
+        let candidate = &mut self.threads[thread];
+        let is_ready = candidate.state == ThreadState::Runnable
+            && !candidate.place.deadline.is_throttled
+            && !self.processes[candidate.process].stopped
+            && self.scheduler.enqueue(thread);
+        if is_ready {
+            candidate.place.ready_since = self.clock.now();
+        }
+        is_ready
+    }
+
+    /// Lets a thread of the queue run.
+    pub fn start(&mut self, thread: Id<Thread>) {
+        self.scheduler.start(thread);
+        let place = &mut self.threads[thread].place;
+        place.waited_ns += self.clock.now().since(place.ready_since);
     }
 
     /// Serves all timers that have expired. The run loop calls it whenever time has passed.
@@ -252,6 +281,7 @@ impl Kernel {
                 }
                 Alarm::RealInterval(process) => crate::time::itimer::expired(self, chooser, process),
                 Alarm::PosixTimer(process, id) => crate::time::posix_timer::expired(self, chooser, process, id),
+                Alarm::Replenish(thread) => deadline::replenished(self, thread),
                 Alarm::TimerFd(timer) => crate::time::timerfd::expired(self, timer),
             }
         }

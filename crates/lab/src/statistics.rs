@@ -3,6 +3,7 @@
 use crate::replacement::{self, Reader};
 use crate::{page_tables, text, tlb_report};
 use kernel::Kernel;
+use kernel::clock::Instant;
 use kernel::event::{Event, FaultKind, Record};
 use kernel::ipc::pipe::Pipe;
 use kernel::process::{Process, Thread};
@@ -52,6 +53,8 @@ struct Person {
     programs: Vec<String>,
     faults: Faults,
     ending: Option<i32>,
+    started: Instant,
+    ended: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -124,7 +127,8 @@ impl Observer for Statistics {
                 let programs = parent.and_then(|parent| parent.programs.last().cloned()).into_iter().collect();
                 self.note_tables(kernel);
                 self.by_pid.insert(*pid, *process);
-                self.processes.insert(*process, Person { pid: *pid, programs, ..Person::default() });
+                self.processes
+                    .insert(*process, Person { pid: *pid, programs, started: record.at, ..Person::default() });
             }
             Event::ThreadStarted { tid, process } => {
                 self.threads += 1;
@@ -142,6 +146,7 @@ impl Observer for Statistics {
             Event::ProcessEnded { process, status, .. } => {
                 if let Some(person) = self.processes.get_mut(process) {
                     person.ending = Some(*status);
+                    person.ended = Some(record.at);
                 }
             }
             Event::PageFault { kind, .. } => {
@@ -245,6 +250,7 @@ impl Statistics {
         let mut out = String::new();
         self.render_head(&mut out, kernel, summary);
         self.render_processes(&mut out, kernel.page_size().bytes(), summary.account);
+        self.render_scheduling(&mut out, summary.account);
         self.render_memory(&mut out, kernel, summary.account);
         self.render_page_tables(&mut out, kernel, summary.account);
         if let Some(model) = summary.tlb_model {
@@ -329,6 +335,37 @@ impl Statistics {
         );
         _ = writeln!(out, "from swap or disk, copied on write, already private; tables: page-table memory at most)");
         out.push_str(&text::columns(&table, &[1, 13]));
+    }
+
+    /// The usual measures of scheduling, in virtual time.
+    fn render_scheduling(&self, out: &mut String, account: &Account) {
+        let used: BTreeMap<Id<Process>, Used> = account.processes().into_iter().collect();
+        let mut people: Vec<(&Id<Process>, &Person)> = self.processes.iter().collect();
+        people.sort_by_key(|(_, person)| person.pid);
+        let mut table =
+            vec![["process", "", "turnaround", "response", "waiting", "turns"].map(str::to_string).to_vec()];
+        for (process, person) in people.iter().take(PROCESSES_SHOWN) {
+            let used = used.get(process).copied().unwrap_or_default();
+            let span = |until: Option<Instant>| {
+                until.map_or("-".to_string(), |until| text::duration(until.since(person.started)))
+            };
+            table.push(vec![
+                person.pid.to_string(),
+                person.name(),
+                span(person.ended),
+                span(used.first_turn),
+                text::duration(used.waited_ns),
+                text::number(used.turns),
+            ]);
+        }
+        _ = writeln!(out, "\nscheduling (from start to end; from start to the first turn; ready, but another one ran)");
+        out.push_str(&text::columns(&table, &[1]));
+        if people.len() > PROCESSES_SHOWN {
+            let rest = &people[PROCESSES_SHOWN..];
+            let waited: u64 = rest.iter().filter_map(|(process, _)| used.get(process)).map(|used| used.waited_ns).sum();
+            let count = text::count(rest.len() as u64, "more process");
+            _ = writeln!(out, "  and {count}: {} waiting", text::duration(waited));
+        }
     }
 
     fn render_memory(&self, out: &mut String, kernel: &Kernel, account: &Account) {

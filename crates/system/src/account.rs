@@ -1,5 +1,6 @@
 //! What each process used, counted by the run loop: the kernel does not know of TLBs.
 
+use kernel::clock::Instant;
 use kernel::process::Process;
 use kernel::table::Id;
 use machine::PageTable;
@@ -22,6 +23,10 @@ pub struct Used {
     pub tables: [u32; MOST_LEVELS],
     /// Turns on the processor.
     pub turns: u64,
+    /// Virtual nanoseconds in which threads were ready and did not run.
+    pub waited_ns: u64,
+    /// When the first turn began.
+    pub first_turn: Option<Instant>,
 }
 
 impl Used {
@@ -46,6 +51,8 @@ impl Used {
             (self.table_frames, self.tables) = (other.table_frames, other.tables);
         }
         self.turns += other.turns;
+        self.waited_ns += other.waited_ns;
+        self.first_turn = self.first_turn.or(other.first_turn);
     }
 }
 

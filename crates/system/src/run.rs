@@ -22,6 +22,7 @@ use kernel::event::{Event, Record};
 use kernel::mm;
 use kernel::ports::Chooser;
 use kernel::process::{Process, Thread};
+use kernel::sched::rank;
 use kernel::signal;
 use kernel::table::Id;
 use kernel::time;
@@ -160,17 +161,25 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                 continue;
             }
             self.look_at_keyboard();
-            let index = self.chooser.next_thread(self.kernel.scheduler.queue());
-            let thread = self.kernel.scheduler.start(index);
+            let thread = match rank::candidates(&mut self.kernel) {
+                Some(candidates) => candidates[self.chooser.next_thread(&candidates)],
+                None => {
+                    let queue = self.kernel.scheduler.queue();
+                    queue[self.chooser.next_thread(queue)]
+                }
+            };
+            self.kernel.start(thread);
             self.turn(thread);
         }
     }
 
     /// Lets a thread run until its turn is over or it cannot go on.
     fn turn(&mut self, thread: Id<Thread>) {
-        let mut left = self.chooser.slice();
-        let process = self.kernel.threads[thread].process;
-        let mut used = Used { turns: 1, ..Used::default() };
+        let mut left = rank::turn_length(&self.kernel, thread, self.chooser.slice());
+        let began = self.kernel.clock.now();
+        let Thread { process, place, .. } = &self.kernel.threads[thread];
+        let (process, waited_ns) = (*process, began.since(place.ready_since));
+        let mut used = Used { turns: 1, waited_ns, first_turn: Some(began), ..Used::default() };
         loop {
             let ready = entry::prepare(&mut self.call(thread));
             if self.kernel.has_records() {
@@ -189,6 +198,9 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                         break;
                     }
                     self.kernel.expire_timers(&mut self.chooser);
+                    if self.kernel.scheduler.has_to_reconsider() {
+                        break;
+                    }
                     continue;
                 }
                 instructions = instructions.min(next.since(now));
@@ -227,15 +239,14 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                 Trap::Budget => {}
                 Trap::Exception(exception) => self.exception(thread, exception),
             }
-            if left == 0 || self.kernel.scheduler.has_yielded() || self.outside.has_signals() {
+            let scheduler = &self.kernel.scheduler;
+            if left == 0 || scheduler.has_yielded() || scheduler.has_to_reconsider() || self.outside.has_signals() {
                 break;
             }
         }
-        self.kernel.scheduler.stop();
+        let ran_ns = self.kernel.clock.now().since(began);
+        rank::end_turn(&mut self.kernel, thread, ran_ns);
         self.account.add(process, &used);
-        if self.kernel.threads.get(thread).is_some() {
-            self.kernel.make_ready(thread);
-        }
         if self.kernel.has_records() {
             self.publish();
         }

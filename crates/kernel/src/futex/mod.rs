@@ -13,6 +13,7 @@ mod wake;
 
 pub use key::Key;
 pub use pi::LockPi;
+pub(crate) use pi::waiters_for;
 pub use wait::FutexWait;
 pub use waitv::FutexWaitMany;
 pub(crate) use wake::wake_one;

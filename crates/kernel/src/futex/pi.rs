@@ -1,7 +1,7 @@
 //! Futexes with an owner that the kernel knows: FUTEX_LOCK_PI, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI, FUTEX_CMP_REQUEUE_PI.
 //!
-//! The lock goes to the waiter of the highest real-time priority, among equals to who waits longest. Priorities are not lent:
-//! threads share the processor in turns, so an owner always comes to run.
+//! The lock goes to the waiter of the highest real-time priority, among equals to who waits longest. Its owner runs with the
+//! priority of the most urgent waiter: `sched::rank` asks [`waiters_for`].
 
 use super::key::{Key, Sharing};
 use crate::clock::Instant;
@@ -226,6 +226,15 @@ pub(super) fn hand_over(call: &mut Call, address: u64) -> Result<(), Error> {
         pass_on(call, address, private, FUTEX_OWNER_DIED)?;
     }
     Ok(())
+}
+
+/// Who waits for a lock that a thread holds.
+pub(crate) fn waiters_for(kernel: &Kernel, owner: Id<Thread>) -> impl Iterator<Item = Id<Thread>> + '_ {
+    let tid = kernel.threads[owner].tid as u32;
+    kernel.threads.iter().filter_map(move |(id, thread)| match &thread.operation {
+        Some(Operation::LockPi(lock)) if lock.owner == tid && !lock.is_owner && id != owner => Some(id),
+        _ => None,
+    })
 }
 
 /// The calling thread ends: locks that others wait for go to them, Linux `exit_pi_state_list`.

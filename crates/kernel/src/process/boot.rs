@@ -216,6 +216,7 @@ fn make_first(kernel: &mut Kernel, init: Id<Process>, credentials: Id<Credential
         rseq: None,
         cpu: 0,
         policy: Policy::default(),
+        place: Default::default(),
         memory_policy: Default::default(),
         io_priority: 0,
         instructions: 0,

@@ -10,14 +10,14 @@ use crate::ipc::namespace;
 use crate::ipc::sysv::semaphore;
 use crate::mm::{self, AddressSpace};
 use crate::process::pids::PID_MAX;
-use crate::sched::{self, Policy};
+use crate::sched::{self, rank};
 use crate::signal::{PendingSignals, SignalState};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::user::UserPtr;
 use abi::process::*;
 use abi::resource::{CAP_SYS_ADMIN, CAP_SYS_RESOURCE, RLIMIT_NPROC};
-use abi::sched::SCHED_OTHER;
+use abi::sched::SCHED_DEADLINE;
 use abi::signal::{SIGCHLD, SIGRTMAX, SS_DISABLE, SigStack};
 use abi::{Errno, Error, Wire};
 use machine::Gpr;
@@ -204,6 +204,12 @@ pub fn threads_max(kernel: &crate::Kernel) -> u64 {
 
 fn make(call: &mut Call, plan: Plan) -> SysResult {
     plan.check(call)?;
+    let policy = call.current().policy;
+    if policy.class == SCHED_DEADLINE && !policy.reset_on_fork {
+        return Err(
+            Errno::EAGAIN.because("a thread in `SCHED_DEADLINE` has no children without `SCHED_FLAG_RESET_ON_FORK`")
+        );
+    }
     let number = match plan.number {
         Some(number) => number,
         None => call.kernel.pids.allocate().ok_or(Errno::EAGAIN.because("all process numbers are taken"))?,
@@ -238,6 +244,7 @@ fn make(call: &mut Call, plan: Plan) -> SysResult {
     if plan.has(CLONE_CHILD_SETTID) {
         let _ = call.copy_out_to(space, plan.child_tid, &number.to_le_bytes());
     }
+    call.kernel.scheduler.note_class(thread, rank::is_ranked(call.kernel.threads[thread].policy.class));
     call.kernel.make_ready(thread);
     if plan.has(CLONE_VFORK) && !plan.has(CLONE_THREAD) {
         call.kernel.processes[process].vfork_parent_waits = true;
@@ -376,7 +383,8 @@ fn make_thread(call: &mut Call, plan: &Plan, tid: i32, process: Id<Process>) -> 
         robust_list: 0,
         rseq: if plan.has(CLONE_VM) { None } else { own.rseq },
         cpu,
-        policy: inherited_policy(own.policy),
+        policy: own.policy.inherited(),
+        place: Default::default(),
         memory_policy: own.memory_policy,
         io_priority: own.io_priority,
         instructions: 0,
@@ -388,16 +396,4 @@ fn make_thread(call: &mut Call, plan: &Plan, tid: i32, process: Id<Process>) -> 
     kernel.pids.threads.insert(tid, thread);
     kernel.processes[process].threads.push(thread);
     thread
-}
-
-/// sched(7) "The `SCHED_RESET_ON_FORK` flag".
-fn inherited_policy(policy: Policy) -> Policy {
-    if !policy.reset_on_fork {
-        return policy;
-    }
-    let nice = policy.nice.max(0);
-    if policy.priority > 0 {
-        return Policy { class: SCHED_OTHER, priority: 0, nice, reset_on_fork: false, ..policy };
-    }
-    Policy { nice, reset_on_fork: false, ..policy }
 }

@@ -49,6 +49,7 @@ pub fn end_thread(call: &mut Call, status: i32) {
     let kernel = &mut *call.kernel;
     kernel.unblock(id);
     kernel.scheduler.forget(id);
+    kernel.scheduler.note_class(id, false);
     let tid = kernel.threads[id].tid;
     kernel.emit(Event::ThreadEnded { tid });
     let (fd_table, fs_context) = (kernel.threads[id].fd_table, kernel.threads[id].fs_context);

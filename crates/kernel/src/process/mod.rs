@@ -223,6 +223,8 @@ pub struct Thread {
     pub cpu: u32,
     /// Its scheduling class and priority.
     pub policy: Policy,
+    /// Where it stands among others of its class.
+    pub place: crate::sched::rank::Place,
     /// ioprio_set(2).
     pub io_priority: i32,
     /// Guest instructions it has retired; its user time in nanoseconds.

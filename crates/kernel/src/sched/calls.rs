@@ -1,6 +1,7 @@
 //! The system calls on scheduling, sched(7): kept, checked and reported as on Linux.
 
-use super::{Policy, online, rseq};
+use super::rank::{self, ROUND_ROBIN_NS};
+use super::{Policy, deadline, online, rseq};
 use crate::entry::Call;
 use crate::process::{Process, Thread, permission};
 use crate::syscalls::operation::{Flow, SysResult};
@@ -11,9 +12,12 @@ use abi::sched::*;
 use abi::time::Timespec;
 use abi::{Errno, Error, Wire};
 
-/// Round-robin interval of Linux, `RR_TIMESLICE`, and the slice of other classes.
-const ROUND_ROBIN_NS: i64 = 100_000_000;
-const FAIR_SLICE_NS: i64 = 4_000_000;
+/// Slices of the usual classes: the default on one processor, and the least and longest that sched_setattr(2) sets.
+const FAIR_SLICE_NS: u64 = 700_000;
+const LEAST_SLICE_NS: u64 = 100_000;
+const LONGEST_SLICE_NS: u64 = 100_000_000;
+/// The unit of sched_rr_get_interval(2): a tick at 250 Hz.
+const TICK_NS: u64 = 4_000_000;
 
 /// sched_yield(2).
 pub fn sched_yield(call: &mut Call) -> SysResult {
@@ -26,7 +30,13 @@ fn meant(call: &Call, tid: i32) -> Result<Id<Thread>, Error> {
     if tid < 0 {
         return Err(Errno::EINVAL.because("`pid` is negative"));
     }
-    if tid == 0 { Ok(call.thread) } else { permission::find_thread(call.kernel, tid) }
+    if tid == 0 {
+        return Ok(call.thread);
+    }
+    if permission::find_process(call.kernel, tid).is_ok_and(|process| call.kernel.processes[process].parent.is_none()) {
+        return Err(Errno::EPERM.because("the machine's first process is not the caller's"));
+    }
+    permission::find_thread(call.kernel, tid)
 }
 
 /// sched_getscheduler(2).
@@ -45,7 +55,8 @@ pub fn sched_setscheduler(call: &mut Call, tid: i32, class: i32, priority: UserP
     let thread = meant(call, tid)?;
     let reset_on_fork = class & SCHED_RESET_ON_FORK != 0;
     let old = call.kernel.threads[thread].policy;
-    change(call, thread, Policy { class: class & !SCHED_RESET_ON_FORK, priority, reset_on_fork, ..old })
+    let class = class & !SCHED_RESET_ON_FORK;
+    change(call, thread, Policy { class, priority, reset_on_fork, deadline: deadline::Parameters::default(), ..old })
 }
 
 /// sched_setparam(2).
@@ -56,7 +67,7 @@ pub fn sched_setparam(call: &mut Call, tid: i32, priority: UserPtr<i32>) -> SysR
     let priority = call.read(priority)?;
     let thread = meant(call, tid)?;
     let old = call.kernel.threads[thread].policy;
-    change(call, thread, Policy { priority, ..old })
+    change(call, thread, Policy { priority, deadline: deadline::Parameters::default(), ..old })
 }
 
 /// sched_getparam(2).
@@ -70,29 +81,35 @@ pub fn sched_getparam(call: &mut Call, tid: i32, to: UserPtr<i32>) -> SysResult 
     Flow::OK
 }
 
-fn is_real_time(class: i32) -> bool {
-    class == SCHED_FIFO || class == SCHED_RR
-}
-
-/// Changes class and priority. Linux `__sched_setscheduler`, `user_check_sched_setscheduler`.
-fn change(call: &mut Call, thread: Id<Thread>, new: Policy) -> SysResult {
+/// Whether there is such a class and it has such a priority.
+fn check_class(new: &Policy) -> Result<(), Error> {
     let is_valid = match new.class {
         SCHED_FIFO | SCHED_RR => (1..=99).contains(&new.priority),
         SCHED_OTHER | SCHED_BATCH | SCHED_IDLE => new.priority == 0,
+        SCHED_DEADLINE => new.priority == 0 && new.deadline.runtime_ns > 0,
         _ => false,
     };
     if !is_valid {
         return Err(Errno::EINVAL.because("there is no such policy, or it has no such priority"));
     }
+    Ok(())
+}
+
+/// Changes class and priority. Linux `__sched_setscheduler`, `user_check_sched_setscheduler`.
+fn change(call: &mut Call, thread: Id<Thread>, new: Policy) -> SysResult {
+    check_class(&new)?;
     let old = call.kernel.threads[thread].policy;
     if !call.has_capability(CAP_SYS_NICE) {
         permission::may_schedule(call, thread)?;
         let limits = &call.kernel.processes[call.kernel.threads[thread].process].limits;
         let most = limits.soft(RLIMIT_RTPRIO);
         let refused = Err(Errno::EPERM.because("the priority needs CAP_SYS_NICE or a higher RLIMIT_RTPRIO"));
-        if is_real_time(new.class) {
+        if rank::is_ranked(new.class) {
             let is_new_class = new.class != old.class;
-            if is_new_class && most == 0 || new.priority > old.priority && new.priority as u64 > most {
+            if new.class == SCHED_DEADLINE
+                || is_new_class && most == 0
+                || new.priority > old.priority && new.priority as u64 > most
+            {
                 return refused;
             }
         }
@@ -104,7 +121,16 @@ fn change(call: &mut Call, thread: Id<Thread>, new: Policy) -> SysResult {
             return refused;
         }
     }
+    if new.class == SCHED_DEADLINE {
+        deadline::admit(call, thread, &new.deadline)?;
+    }
     call.kernel.threads[thread].policy = new;
+    if rank::is_ranked(old.class) || rank::is_ranked(new.class) {
+        rank::changed(call.kernel, thread, old.priority);
+    }
+    if new.class == SCHED_DEADLINE && (old.class != SCHED_DEADLINE || new.deadline != old.deadline) {
+        deadline::begin(call.kernel, thread);
+    }
     Flow::OK
 }
 
@@ -136,11 +162,19 @@ pub fn sched_rr_get_interval(call: &mut Call, tid: i32, to: UserPtr<Timespec>) -
     let thread = meant(call, tid)?;
     let nanoseconds = match call.kernel.threads[thread].policy.class {
         SCHED_RR => ROUND_ROBIN_NS,
-        SCHED_FIFO => 0,
-        _ => FAIR_SLICE_NS,
+        SCHED_FIFO | SCHED_DEADLINE => 0,
+        _ => slice(call, thread) / TICK_NS * TICK_NS,
     };
-    call.write(to, &Timespec { seconds: 0, nanoseconds })?;
+    call.write(to, &Timespec { seconds: 0, nanoseconds: nanoseconds.cast_signed() })?;
     Flow::OK
+}
+
+/// The slice of a thread in one of the usual classes, as it asked for or as the number of processors says.
+fn slice(call: &Call, thread: Id<Thread>) -> u64 {
+    match call.kernel.threads[thread].policy.slice_ns {
+        0 => FAIR_SLICE_NS * (1 + u64::from(call.kernel.configuration.cpus.clamp(1, 8).ilog2())),
+        slice => slice,
+    }
 }
 
 /// sched_setaffinity(2).
@@ -154,6 +188,10 @@ pub fn sched_setaffinity(call: &mut Call, tid: i32, size: u32, mask: u64) -> Sys
     if affinity == 0 {
         return Err(Errno::EINVAL.because("the set has no processor of this machine"));
     }
+    if call.kernel.threads[thread].policy.class == SCHED_DEADLINE && affinity != online(call.kernel) {
+        return Err(Errno::EBUSY.because("a thread in `SCHED_DEADLINE` may run on all processors"));
+    }
+    call.kernel.scheduler.reconsider();
     let target = &mut call.kernel.threads[thread];
     target.policy.affinity = affinity;
     if affinity & 1 << target.cpu == 0 {
@@ -186,12 +224,16 @@ pub fn sched_getattr(call: &mut Call, tid: i32, to: u64, size: u32, flags: u32) 
     let attributes = SchedAttr {
         size: length as u32,
         policy: policy.class as u32,
-        flags: if policy.reset_on_fork { SCHED_FLAG_RESET_ON_FORK } else { 0 },
-        nice: if is_real_time(policy.class) { 0 } else { policy.nice },
+        flags: policy.deadline.flags | if policy.reset_on_fork { SCHED_FLAG_RESET_ON_FORK } else { 0 },
+        nice: if rank::is_ranked(policy.class) { 0 } else { policy.nice },
         priority: policy.priority as u32,
-        runtime_ns: 0,
-        deadline_ns: 0,
-        period_ns: 0,
+        runtime_ns: match policy.class {
+            SCHED_DEADLINE => policy.deadline.runtime_ns,
+            SCHED_FIFO | SCHED_RR => 0,
+            _ => slice(call, thread),
+        },
+        deadline_ns: policy.deadline.deadline_ns,
+        period_ns: policy.deadline.period_ns,
         util_min: 0,
         util_max: 0,
     };
@@ -226,12 +268,27 @@ pub fn sched_setattr(call: &mut Call, tid: i32, from: u64, flags: u32) -> SysRes
     let mut new = Policy { class, reset_on_fork: asked.flags & SCHED_FLAG_RESET_ON_FORK != 0, ..old };
     if asked.flags & SCHED_FLAG_KEEP_PARAMS == 0 {
         new.priority = asked.priority as i32;
-        if !is_real_time(class) {
-            new.nice = asked.nice.clamp(-20, 19);
+        (new.deadline, new.slice_ns) = Default::default();
+        match class {
+            SCHED_DEADLINE => {
+                let flags = asked.flags & (SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN);
+                new.deadline = deadline::Parameters::new(&asked, flags)?;
+            }
+            SCHED_FIFO | SCHED_RR => {}
+            _ => {
+                new.nice = asked.nice.clamp(-20, 19);
+                if asked.runtime_ns != 0 {
+                    new.slice_ns = asked.runtime_ns.clamp(LEAST_SLICE_NS, LONGEST_SLICE_NS);
+                }
+            }
         }
     }
     if new.nice < old.nice {
         may_be_nicer(call, thread, new.nice, Errno::EPERM)?;
+    }
+    check_class(&new)?;
+    if asked.flags & (SCHED_FLAG_UTIL_CLAMP_MIN | SCHED_FLAG_UTIL_CLAMP_MAX) != 0 {
+        return Err(Errno::EOPNOTSUPP.because("the kernel does not clamp utilisation"));
     }
     change(call, thread, new)
 }

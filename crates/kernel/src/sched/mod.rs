@@ -1,7 +1,9 @@
 //! Who may run: the queue from which the chooser picks. Classes, priorities and affinity are kept per thread; what
-//! they change about the order is decided here.
+//! they change about the order is decided in [`rank`].
 
 pub mod calls;
+pub mod deadline;
+pub mod rank;
 pub mod rseq;
 
 use crate::kernel::Kernel;
@@ -21,6 +23,12 @@ pub struct Scheduler {
     current: Option<Id<Thread>>,
     yielded: bool,
     has_just_started: bool,
+    /// The threads of the classes that go before the usual ones. While there is none, all who are ready may run.
+    ranked: BTreeSet<Id<Thread>>,
+    /// Who may run has changed since the running thread was let run.
+    reconsiders: bool,
+    tickets: (i64, i64),
+    fair: rank::FairServer,
 }
 
 impl Scheduler {
@@ -35,11 +43,51 @@ impl Scheduler {
         self.current
     }
 
-    /// Puts a thread at the end of the queue, unless it is there already or runs.
-    pub(crate) fn enqueue(&mut self, thread: Id<Thread>) {
-        if self.current != Some(thread) && self.listed.insert(thread) {
+    /// Puts a thread at the end of the queue, unless it is there already or runs; whether it was put there.
+    pub(crate) fn enqueue(&mut self, thread: Id<Thread>) -> bool {
+        let is_new = self.current != Some(thread) && self.listed.insert(thread);
+        if is_new {
             self.queue.push_back(thread);
         }
+        is_new
+    }
+
+    /// Whether any thread is of a class that goes before the usual ones.
+    #[inline]
+    pub fn has_ranks(&self) -> bool {
+        !self.ranked.is_empty()
+    }
+
+    /// A thread is of such a class now, or of a usual one, or it is gone.
+    pub(crate) fn note_class(&mut self, thread: Id<Thread>, is_ranked: bool) {
+        if is_ranked {
+            self.ranked.insert(thread);
+        } else {
+            self.ranked.remove(&thread);
+        }
+    }
+
+    /// Ends the running thread's turn early: another one may have to run in its place.
+    pub(crate) fn reconsider(&mut self) {
+        self.reconsiders = true;
+    }
+
+    /// Whether the running thread's turn has to end.
+    #[inline]
+    pub fn has_to_reconsider(&self) -> bool {
+        self.reconsiders
+    }
+
+    /// A place behind all others of a priority.
+    pub(crate) fn last_ticket(&mut self) -> i64 {
+        self.tickets.1 += 1;
+        self.tickets.1
+    }
+
+    /// A place before all others of a priority.
+    pub(crate) fn first_ticket(&mut self) -> i64 {
+        self.tickets.0 -= 1;
+        self.tickets.0
     }
 
     /// Takes a thread out of the queue: it was stopped, or ended.
@@ -49,15 +97,16 @@ impl Scheduler {
         }
     }
 
-    /// Lets the `index`-th thread of the queue run.
-    pub fn start(&mut self, index: usize) -> Id<Thread> {
+    /// Lets a thread of the queue run.
+    pub(crate) fn start(&mut self, thread: Id<Thread>) {
         assert!(self.current.is_none(), "one thread runs at a time");
-        let thread = self.queue.remove(index).expect("the chooser picks a member of the queue");
-        self.listed.remove(&thread);
+        assert!(self.listed.remove(&thread), "the chooser picks a member of the queue");
+        let index = self.queue.iter().position(|listed| *listed == thread).expect("it is listed");
+        self.queue.remove(index);
         self.current = Some(thread);
         self.yielded = false;
+        self.reconsiders = false;
         self.has_just_started = true;
-        thread
     }
 
     /// Whether this is the first look at the running thread since it was let run.
@@ -83,8 +132,6 @@ impl Scheduler {
 }
 
 /// How a thread wants to be scheduled, sched(7).
-///
-/// The class is kept and reported; all threads share the processor in turns, which the chooser decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// `SCHED_OTHER`, `SCHED_FIFO`, ...
@@ -97,11 +144,38 @@ pub struct Policy {
     pub reset_on_fork: bool,
     /// Processors that it may run on, a bit each.
     pub affinity: u64,
+    /// What it asked for in `SCHED_DEADLINE`.
+    pub deadline: deadline::Parameters,
+    /// The slice it asked for in one of the usual classes, sched_setattr(2); 0: the default. Reported; turns are the
+    /// chooser's.
+    pub slice_ns: u64,
 }
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { class: abi::sched::SCHED_OTHER, priority: 0, nice: 0, reset_on_fork: false, affinity: u64::MAX }
+        Policy {
+            class: abi::sched::SCHED_OTHER,
+            priority: 0,
+            nice: 0,
+            reset_on_fork: false,
+            affinity: u64::MAX,
+            deadline: deadline::Parameters::default(),
+            slice_ns: 0,
+        }
+    }
+}
+
+impl Policy {
+    /// What children inherit, sched(7) "Resetting scheduling policy for child processes".
+    pub(crate) fn inherited(self) -> Policy {
+        if !self.reset_on_fork {
+            return self;
+        }
+        let plain = Policy { nice: self.nice.max(0), reset_on_fork: false, ..self };
+        if rank::is_ranked(self.class) {
+            return Policy { class: abi::sched::SCHED_OTHER, priority: 0, deadline: Default::default(), ..plain };
+        }
+        plain
     }
 }
 

@@ -51,8 +51,13 @@ pub fn rt_sigaction(
     if let Some(new) = new {
         let mask = SignalSet(new.mask).without(UNBLOCKABLE).0;
         let action = SigAction { flags: new.flags & KNOWN_FLAGS, mask, ..new };
+        let was_ignored = call.kernel.actions[actions].ignores(signal);
         call.kernel.actions[actions].set(signal, action);
-        if call.kernel.actions[actions].ignores(signal) {
+        let is_ignored = call.kernel.actions[actions].ignores(signal);
+        if was_ignored && !is_ignored {
+            crate::time::posix_timer::signal_unignored(call.kernel, call.chooser, process, signal);
+        }
+        if is_ignored {
             // POSIX: a pending signal that becomes ignored is discarded, blocked or not.
             send::forget(call.kernel, process, SignalSet::of(&[signal]));
         }
@@ -194,15 +199,19 @@ pub fn kill(call: &mut Call, pid: i32, signal: i32) -> SysResult {
     if targets.is_empty() {
         return Err(Errno::ESRCH.because("there is no such process or process group"));
     }
-    let mut result = Err(Errno::EPERM.because("all processes belong to other users"));
+    let mut result = Flow::OK;
+    let mut any = false;
     for target in targets {
         let sent = one(call, target, info);
-        if sent.is_ok() {
-            result = Ok(());
+        any |= sent.is_ok();
+        match &sent {
+            // Linux: those that it may not signal do not count for kill(-1).
+            Err(error) if pid == -1 && error.errno == Errno::EPERM => {}
+            _ => result = sent,
         }
     }
-    // Linux: kill(-1) succeeds if there is anybody to signal at all.
-    if pid == -1 { Flow::OK } else { result.and(Flow::OK) }
+    // A group is signalled if one of its processes is; otherwise the last one's error counts, `__kill_pgrp_info`.
+    if any && pid != -1 { Flow::OK } else { result }
 }
 
 fn one(call: &mut Call, target: Id<Process>, info: SigInfo) -> SysResult {

@@ -419,7 +419,7 @@ syscalls! {
     141 setpriority(which: i32, who: i32, nice: i32) => crate::sched::calls::setpriority,
        partial "all threads get the same share", "getpriority(2)", "process/scheduling.c";
     142 sched_setparam(pid: i32, priority: UserPtr<i32>) => crate::sched::calls::sched_setparam,
-       partial "priorities do not decide who runs", "sched_setparam(2)", "process/scheduling.c";
+       partial "priorities do not decide who runs", "sched_setparam(2)", "process/real_time.c";
     143 sched_getparam(pid: i32, priority: UserPtr<i32>) => crate::sched::calls::sched_getparam,
        full, "sched_setparam(2)", "process/scheduling.c";
     144 sched_setscheduler(pid: i32, policy: i32, priority: UserPtr<i32>) => crate::sched::calls::sched_setscheduler,
@@ -431,7 +431,7 @@ syscalls! {
     147 sched_get_priority_min(policy: i32) => crate::sched::calls::sched_get_priority_min,
        full, "sched_get_priority_max(2)", "process/scheduling.c";
     148 sched_rr_get_interval(pid: i32, interval: UserPtr<Timespec>) => crate::sched::calls::sched_rr_get_interval,
-       full, "sched_rr_get_interval(2)", "process/scheduling.c";
+       full, "sched_rr_get_interval(2)", "process/real_time.c";
     203 sched_setaffinity(pid: i32, size: u32, mask: u64) => crate::sched::calls::sched_setaffinity,
        full, "sched_setaffinity(2)", "process/scheduling.c";
     204 sched_getaffinity(pid: i32, size: u32, mask: u64) => crate::sched::calls::sched_getaffinity,
@@ -445,7 +445,7 @@ syscalls! {
     314 sched_setattr(pid: i32, attributes: u64, flags: u32) => crate::sched::calls::sched_setattr,
        partial "policies do not decide who runs; SCHED_DEADLINE", "sched_setattr(2)", "process/scheduling.c";
     315 sched_getattr(pid: i32, attributes: u64, size: u32, flags: u32) => crate::sched::calls::sched_getattr,
-       full, "sched_setattr(2)", "process/scheduling.c";
+       full, "sched_setattr(2)", "process/real_time.c";
     324 membarrier(command: i32, flags: u32, cpu: i32) => crate::process::control::membarrier,
        full, "membarrier(2)", "process/control.c";
     334 rseq(area: u64, length: u32, flags: u32, signature: u32) => crate::sched::rseq::rseq,

@@ -2,7 +2,8 @@
 //! taken.
 //!
 //! A timer that has sent its signal waits until the signal is taken ([`signal_taken`]); a repeated one is then moved
-//! behind now, and the steps that took are its overrun: kernel/time/posix-timers.c.
+//! behind now, and the steps that took are its overrun: kernel/time/posix-timers.c. While the signal is ignored a repeated
+//! timer rests, since Linux 6.13; its signal is sent as soon as it is not ignored any more.
 
 use super::clocks::{self, Base, ClockId};
 use super::cpu::CpuAlarm;
@@ -41,6 +42,8 @@ struct PosixTimer {
     notification: Notification,
     /// Its signal is pending.
     is_signal_pending: bool,
+    /// It expired while its signal was ignored, and waits until it is not any more.
+    is_ignored: bool,
     /// Expirations that the last signal taken did not stand for.
     overrun: i32,
 }
@@ -72,7 +75,14 @@ pub fn timer_create(call: &mut Call, clock: i32, event: UserPtr<SignalEvent>, to
         Some(event) => check_event(call, &event)?,
     };
     let base = if let ClockId::Fine(base) = clock { base } else { Base::Monotonic };
-    let timer = PosixTimer { clock, interval: Interval::new(base), notification, is_signal_pending: false, overrun: 0 };
+    let timer = PosixTimer {
+        clock,
+        interval: Interval::new(base),
+        notification,
+        is_signal_pending: false,
+        is_ignored: false,
+        overrun: 0,
+    };
     call.write(to, &number)?;
     let timers = &mut call.process().timers.posix;
     timers.next = number.wrapping_add(1) & i32::MAX;
@@ -139,7 +149,7 @@ pub fn timer_settime(
     let mut timer = find(call, number)?.clone();
     let before = timer.told(call.kernel);
     timer.withdraw_signal(call.kernel, process, number);
-    timer.overrun = 0;
+    (timer.is_ignored, timer.overrun) = (false, 0);
     match timer.clock {
         ClockId::Process(_) | ClockId::Thread(_) => timer.set_cpu(call.kernel, process, number, setting),
         ClockId::Fine(base) | ClockId::Coarse(base) | ClockId::Alarm(base) => {
@@ -275,8 +285,28 @@ pub fn expired(kernel: &mut Kernel, chooser: &mut dyn Chooser, process: Id<Proce
         signal::send(kernel, chooser, target, info);
         signal::is_pending(kernel, target, signal)
     });
-    if !is_pending {
-        signal_taken(kernel, process, &mut { info });
+    if !is_pending && let Some(timer) = kernel.processes[process].timers.posix.timers.get_mut(&number) {
+        timer.is_signal_pending = false;
+        if timer.interval.interval_ns > 0 {
+            timer.is_ignored = true;
+        } else {
+            timer.interval.expiry_ns = None;
+        }
+    }
+}
+
+/// A signal is not ignored any more: timers that rest because of it send theirs.
+pub fn signal_unignored(kernel: &mut Kernel, chooser: &mut dyn Chooser, process: Id<Process>, freed: i32) {
+    let timers = &mut kernel.processes[process].timers.posix.timers;
+    let rests = |timer: &PosixTimer| {
+        timer.is_ignored && matches!(timer.notification, Notification::Signal { signal, .. } if signal == freed)
+    };
+    let due: Vec<i32> = timers.iter().filter(|(_, timer)| rests(timer)).map(|(number, _)| *number).collect();
+    for number in due {
+        if let Some(timer) = kernel.processes[process].timers.posix.timers.get_mut(&number) {
+            timer.is_ignored = false;
+            expired(kernel, chooser, process, number);
+        }
     }
 }
 
