@@ -419,11 +419,11 @@ syscalls! {
     141 setpriority(which: i32, who: i32, nice: i32) => crate::sched::calls::setpriority,
        partial "all threads get the same share", "getpriority(2)", "process/scheduling.c";
     142 sched_setparam(pid: i32, priority: UserPtr<i32>) => crate::sched::calls::sched_setparam,
-       partial "priorities do not decide who runs", "sched_setparam(2)", "process/real_time.c";
+       full, "sched_setparam(2)", "process/real_time.c";
     143 sched_getparam(pid: i32, priority: UserPtr<i32>) => crate::sched::calls::sched_getparam,
        full, "sched_setparam(2)", "process/scheduling.c";
     144 sched_setscheduler(pid: i32, policy: i32, priority: UserPtr<i32>) => crate::sched::calls::sched_setscheduler,
-       partial "policies do not decide who runs; SCHED_DEADLINE", "sched_setscheduler(2)", "process/scheduling.c";
+       full, "sched_setscheduler(2)", "process/real_time.c";
     145 sched_getscheduler(pid: i32) => crate::sched::calls::sched_getscheduler,
        full, "sched_setscheduler(2)", "process/scheduling.c";
     146 sched_get_priority_max(policy: i32) => crate::sched::calls::sched_get_priority_max,
@@ -443,7 +443,7 @@ syscalls! {
     309 getcpu(cpu: UserPtr<u32>, node: UserPtr<u32>) => crate::sched::calls::getcpu,
        full, "getcpu(2)", "process/scheduling.c";
     314 sched_setattr(pid: i32, attributes: u64, flags: u32) => crate::sched::calls::sched_setattr,
-       partial "policies do not decide who runs; SCHED_DEADLINE", "sched_setattr(2)", "process/scheduling.c";
+       full, "sched_setattr(2)", "process/real_time.c";
     315 sched_getattr(pid: i32, attributes: u64, size: u32, flags: u32) => crate::sched::calls::sched_getattr,
        full, "sched_setattr(2)", "process/real_time.c";
     324 membarrier(command: i32, flags: u32, cpu: i32) => crate::process::control::membarrier,
