@@ -220,6 +220,11 @@ impl Memory {
         self.mappers.get(&origin).into_iter().flatten().copied()
     }
 
+    /// How many address spaces map an object.
+    pub fn mapper_count(&self, origin: Origin) -> usize {
+        self.mappers.get(&origin).map_or(0, BTreeSet::len)
+    }
+
     /// The frame that untouched private memory reads as, if it was needed yet.
     pub fn zero_frame(&self) -> Option<FrameNumber> {
         self.zero

@@ -16,8 +16,14 @@ pub(crate) struct Place {
     pub(crate) page: u64,
 }
 
+/// Address spaces that are looked through for a page of an object, at most. What more map is in use for certain, such as
+/// the C library of a fork bomb: to ask each of them whether it used the page lately would cost more than the page is
+/// worth.
+const MAPPERS_ASKED: usize = 256;
+
 /// All entries that map `frame`, which holds what `owner` says; `None` if somebody else holds the frame too (for a
-/// moment, or at an address that is not known), if it holds something else by now, or if it is locked by shmctl(2).
+/// moment, or at an address that is not known), if it holds something else by now, if it is locked by shmctl(2), or if
+/// more than [`MAPPERS_ASKED`] map its object.
 pub(crate) fn places(kernel: &Kernel, frame: FrameNumber, owner: Owner) -> Option<Vec<Place>> {
     let count = kernel.memory.count(frame);
     match owner {
@@ -62,6 +68,9 @@ fn places_of_object(
     let mut found = Vec::new();
     if wanted == 0 {
         return Some(found);
+    }
+    if kernel.mm.mapper_count(origin) > MAPPERS_ASKED {
+        return None;
     }
     let is_here = |space: Id<AddressSpace>, page: u64| {
         let entry = kernel.spaces[space].table.entry(&kernel.memory, page);
