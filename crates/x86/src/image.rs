@@ -13,6 +13,8 @@ use crate::native::Area;
 const MAGIC: &[u8; 16] = b"belljar code 2\0\0";
 /// The lengths of hot and cold code in bytes, of exits in words, the numbers of pages and of blocks.
 const COUNTS: usize = 5;
+/// Bytes of code that are worth large pages.
+const MUCH_CODE: usize = 1 << 20;
 const BLOCK_WORDS: usize = 7;
 const PAGE_WORDS: usize = 10;
 const READS_FLAGS: u32 = 1;
@@ -67,6 +69,9 @@ pub(crate) fn restore(code: &mut Code, image: &[u8]) -> Result<(), BadImage> {
     }
     let [hot, cold, exits, pages, blocks] = counts;
     let mut take = |bytes: usize| rest.split_off(..bytes).ok_or(BadImage);
+    if hot > MUCH_CODE {
+        code.memory.expect_much();
+    }
     code.memory.append(Area::Hot, take(hot)?).map_err(|_| BadImage)?;
     code.memory.append(Area::Cold, take(cold)?).map_err(|_| BadImage)?;
     code.exits.words = words(take(4 * exits)?);

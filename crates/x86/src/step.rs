@@ -27,7 +27,7 @@ struct Known {
 pub struct Stepper {
     native: NativeUnit,
     processors: u32,
-    known: Vec<Option<Known>>,
+    known: Vec<Option<Box<Known>>>,
 }
 
 impl std::fmt::Debug for Stepper {
@@ -58,7 +58,7 @@ impl Stepper {
         let hit = matches!(&self.known[slot], Some(known) if known.instruction.ip() == rip && code.begins_with(known));
         if !hit {
             self.known[slot] = None;
-            self.known[slot] = Some(self.decode(space, &mut code, rip, slot)?);
+            self.known[slot] = Some(Box::new(self.decode(space, &mut code, rip, slot)?));
         }
         let Some(known) = &self.known[slot] else { unreachable!("the slot was just filled") };
         if let Some(model) = &mut space.model {

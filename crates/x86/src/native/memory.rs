@@ -62,9 +62,6 @@ impl ExecutableMemory {
                 }
             }
         };
-        // Large pages, if the host has them, for its look-aside buffer of instructions. It is only a wish.
-        // SAFETY: the range is the mapping just made, and the advice changes none of its contents.
-        let _ = unsafe { madvise(write, length, Advice::LinuxHugepage) };
         let pointer = |address: *mut std::ffi::c_void| {
             NonNull::new(address.cast()).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::OutOfMemory))
         };
@@ -126,6 +123,13 @@ impl ExecutableMemory {
         let offset = self.cursor(area);
         self.used[area as usize] += length;
         Ok(offset)
+    }
+
+    /// Asks the host for large pages: much code is to come, and they spare its look-aside buffer of instructions. For
+    /// little code, clearing them costs more than they save.
+    pub fn expect_much(&self) {
+        // SAFETY: the range is the mapping made in `new`, and the advice changes none of its contents. It is only a wish.
+        let _ = unsafe { madvise(self.write.as_ptr().cast(), self.length, Advice::LinuxHugepage) };
     }
 
     /// Overwrites code that was appended.
