@@ -21,10 +21,15 @@ pub struct Split {
 /// If it has more bits than the scheme. (Up to 32 bits there are no others; beyond, those above must equal the highest.)
 pub fn split(scheme: &PagingScheme, address: u64) -> Result<Split, String> {
     let bits = scheme.address_bits();
-    let is_extended = bits > 32 && (address as i64) << (64 - bits) >> (64 - bits) == address as i64;
-    if bits < 64 && address >> bits != 0 && !is_extended {
-        let more = if bits > 32 { "; those above may only repeat the highest" } else { "" };
-        return Err(format!("{address:#x} has more than the {bits} bits of {scheme}{more}"));
+    if bits > 32 && bits < 64 {
+        if (address as i64) << (64 - bits) >> (64 - bits) != address as i64 {
+            let highest = bits - 1;
+            return Err(format!(
+                "{address:#x} is no address of {scheme}: bits above {highest} must repeat bit {highest}"
+            ));
+        }
+    } else if bits < 64 && address >> bits != 0 {
+        return Err(format!("{address:#x} has more than the {bits} bits of {scheme}"));
     }
     Ok(Split {
         address,
