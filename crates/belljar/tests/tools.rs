@@ -124,8 +124,8 @@ held = os.open("records", os.O_RDWR | os.O_CREAT)
 fcntl.lockf(held, fcntl.LOCK_EX, 10, 5)
 me = str(os.getpid())
 show = lambda *words: subprocess.run(words, capture_output=True, text=True).stdout
-text = show("lsof", "-w", "-p", me, "-a", "-d", "3-8", "-F", "ftn")
-print(text.replace(me, "PID").replace(os.getcwd(), "HERE"))
+text = show("lsof", "-w", "-p", me, "-a", "-d", "3-9", "-F", "ftn")
+print(text.replace(os.getcwd(), "HERE"))
 print(show("lslocks", "-n", "-p", me, "-o", "TYPE,MODE,M,START,END"))
 print([line.split()[4:6] + line.split()[7:] for line in open("/proc/net/unix") if "name" in line])
 print("name" in show("lsof", "-w", "-U", "-a", "-p", me))'
