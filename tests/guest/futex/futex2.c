@@ -38,7 +38,7 @@ static pthread_t start(void *(*function)(void *), unsigned long argument)
 {
     pthread_t thread;
     pthread_create(&thread, NULL, function, (void *)argument);
-    usleep(20000);
+    usleep(80000);
     return thread;
 }
 
@@ -125,7 +125,7 @@ int main(void)
     sigaction(SIGUSR1, &action, NULL);
     one = start(sleeper, 1);
     pthread_kill(one, SIGUSR1);
-    usleep(20000);
+    usleep(80000);
     SHOW(wake(&first, ~0u, 9, SIZE_U32 | PRIVATE));
     show_thread("restarted", one);
     action.sa_flags = 0;

@@ -177,7 +177,7 @@ int main(void)
             fflush(stdout);
             _exit(0);
         }
-        usleep(50000);
+        usleep(150000);
     }
     for (int i = 0; i < 3; i++) {
         char letter = (char)('a' + i);
