@@ -198,7 +198,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                         break;
                     }
                     self.kernel.expire_timers(&mut self.chooser);
-                    if self.kernel.scheduler.has_to_reconsider() {
+                    if !rank::goes_on(&mut self.kernel, thread) {
                         break;
                     }
                     continue;
@@ -239,8 +239,8 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                 Trap::Budget => {}
                 Trap::Exception(exception) => self.exception(thread, exception),
             }
-            let scheduler = &self.kernel.scheduler;
-            if left == 0 || scheduler.has_yielded() || scheduler.has_to_reconsider() || self.outside.has_signals() {
+            let is_over = left == 0 || self.kernel.scheduler.has_yielded() || !rank::goes_on(&mut self.kernel, thread);
+            if is_over || self.outside.has_signals() {
                 break;
             }
         }

@@ -67,15 +67,15 @@ impl Scheduler {
         }
     }
 
-    /// Ends the running thread's turn early: another one may have to run in its place.
+    /// Who may run has changed: another thread may have to run in place of the running one.
     pub(crate) fn reconsider(&mut self) {
         self.reconsiders = true;
     }
 
-    /// Whether the running thread's turn has to end.
+    /// Whether that has happened since the last look.
     #[inline]
-    pub fn has_to_reconsider(&self) -> bool {
-        self.reconsiders
+    pub(crate) fn take_reconsideration(&mut self) -> bool {
+        std::mem::take(&mut self.reconsiders)
     }
 
     /// A place behind all others of a priority.

@@ -8,7 +8,7 @@ use super::deadline;
 use crate::clock::Instant;
 use crate::futex;
 use crate::kernel::Kernel;
-use crate::process::Thread;
+use crate::process::{Thread, ThreadState};
 use crate::sched::online;
 use crate::table::Id;
 use abi::sched::{SCHED_DEADLINE, SCHED_FIFO, SCHED_IDLE, SCHED_RR};
@@ -79,30 +79,45 @@ pub fn candidates(kernel: &mut Kernel) -> Option<VecDeque<Id<Thread>>> {
     if !kernel.scheduler.has_ranks() {
         return None;
     }
-    let mut ranked: Vec<(Rank, Id<Thread>)> =
-        kernel.scheduler.queue().iter().map(|thread| (rank(kernel, *thread), *thread)).collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
-    let mut free = online(kernel);
-    let mut chosen = BTreeSet::new();
-    let mut left_out = Vec::new();
-    for (rank, thread) in ranked {
-        let Thread { policy, cpu, .. } = &kernel.threads[thread];
-        let allowed = policy.affinity & free;
-        match rank {
-            _ if allowed == 0 => left_out.push((rank, thread)),
-            Rank::Fair => _ = chosen.insert(thread),
-            Rank::Deadline(_) | Rank::RealTime { .. } => {
-                free &= !(1 << if allowed & 1 << cpu != 0 { *cpu } else { allowed.trailing_zeros() });
-                chosen.insert(thread);
-            }
-        }
-    }
-    let starving = left_out.into_iter().filter(|(rank, _)| *rank == Rank::Fair).map(|(_, thread)| thread);
-    let starving: BTreeSet<Id<Thread>> = starving.collect();
+    let queue = kernel.scheduler.queue();
+    let mut chosen = on_processors(kernel, queue.iter().copied());
+    let is_fair = |thread: &Id<Thread>| rank(kernel, *thread) == Rank::Fair;
+    let starving: BTreeSet<Id<Thread>> =
+        queue.iter().copied().filter(|thread| !chosen.contains(thread) && is_fair(thread)).collect();
     if kernel.scheduler.fair.serves(kernel.clock.now(), !starving.is_empty()) {
         chosen = starving;
     }
     Some(kernel.scheduler.queue().iter().copied().filter(|thread| chosen.contains(thread)).collect())
+}
+
+/// Whether the running thread goes on, now that who is ready or how urgent has changed.
+pub fn goes_on(kernel: &mut Kernel, running: Id<Thread>) -> bool {
+    if !kernel.scheduler.take_reconsideration() {
+        return true;
+    }
+    let is_ready = kernel.threads.get(running).is_some_and(|thread| thread.state == ThreadState::Runnable);
+    let everybody = kernel.scheduler.queue().iter().copied().chain([running]);
+    !is_ready || on_processors(kernel, everybody).contains(&running)
+}
+
+/// Those of the threads that would be running on the processors of the machine, or take turns there.
+fn on_processors(kernel: &Kernel, threads: impl Iterator<Item = Id<Thread>>) -> BTreeSet<Id<Thread>> {
+    let mut ranked: Vec<(Rank, Id<Thread>)> = threads.map(|thread| (rank(kernel, thread), thread)).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    let mut free = online(kernel);
+    let mut chosen = BTreeSet::new();
+    for (rank, thread) in ranked {
+        let Thread { policy, cpu, .. } = &kernel.threads[thread];
+        let allowed = policy.affinity & free;
+        if allowed == 0 {
+            continue;
+        }
+        chosen.insert(thread);
+        if rank != Rank::Fair {
+            free &= !(1 << if allowed & 1 << cpu != 0 { *cpu } else { allowed.trailing_zeros() });
+        }
+    }
+    chosen
 }
 
 /// Sees to it that real-time threads do not starve the others for ever.
