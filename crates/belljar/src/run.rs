@@ -2,17 +2,18 @@
 
 use crate::failure::Failure;
 use crate::kept_code::KeptCode;
-use crate::options::{Execute, RunOptions};
+use crate::options::{Execute, Leaks, RunOptions};
 use crate::profile;
 use crate::program::{self, Program};
 use crate::size;
 use lab::crash::{self, Crashes};
-use lab::hang;
 use lab::out_of_memory::OutOfMemory;
 use lab::statistics::{Statistics, Summary};
 use lab::strace::Strace;
+use lab::verdict::{Findings, Occasion};
 use lab::walk::Walks;
-use lab::{text, tlb_report};
+use lab::witness::Witness;
+use lab::{hang, leak, report, text, tlb_report};
 use machine::Processor;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -31,11 +32,14 @@ use x86::X86Processor;
 
 /// Exit status: the program hangs.
 pub const HANG: u8 = 120;
+/// Exit status: the program left IPC objects behind, and `--leaks fail` says that it must not.
+pub const LEAK: u8 = 122;
 /// Exit status: the time limit passed.
 pub const TIME_LIMIT: u8 = 124;
 
 type Watchers = (Option<Strace>, (Option<Crashes>, Walks));
-type Readers = (Watchers, (Option<Statistics>, OutOfMemory<terminal::Messages>));
+type Others = (Watchers, (Option<Statistics>, OutOfMemory<terminal::Messages>));
+type Readers = (Witness, Others);
 
 /// Runs what the options say, connected to this process's standard streams, and gives the exit status.
 ///
@@ -51,8 +55,9 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     looks.sort_unstable_by(|left, right| right.cmp(left));
     looks.dedup();
     let counters = (counts.then(Statistics::default), OutOfMemory::new(terminal::Messages));
-    let readers = ((strace(options)?, (crashes, walks)), counters);
+    let readers = (Witness::default(), ((strace(options)?, (crashes, walks)), counters));
     let account_to = options.stats.as_deref().map(writer).transpose()?;
+    let findings_to = options.report.as_deref().map(writer).transpose()?;
     let signals = Signals::listen().map_err(|error| Failure::own(&format!("cannot listen to signals: {error}")))?;
     let mut processor = processor(options)?;
     let kept = if options.no_cache { None } else { KeptCode::find(&setup.program, &mut processor) };
@@ -61,26 +66,42 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
         .map_err(|error| boot_failure(error, &setup))?;
     system.looks = looks;
     terminal::take();
-    let stop = system.run();
+    let stop = loop {
+        match system.run() {
+            Stop::Asked => {
+                let state = hang::explain(&system.kernel, &system.observer.0, &mut system.outside, Occasion::Asked);
+                // As with every message during the run: an error must not change it.
+                _ = write!(terminal::Messages, "belljar: {}", report::hang(&state));
+            }
+            stop => break stop,
+        }
+    };
     terminal::restore();
-    if let Some(strace) = &mut system.observer.0.0 {
+    if let Some(strace) = &mut system.observer.1.0.0 {
         strace.flush();
     }
-    if let (Some(crashes), Some(mut out)) = (&system.observer.0.1.0, crashes_to) {
+    if let (Some(crashes), Some(mut out)) = (&system.observer.1.0.1.0, crashes_to) {
         let report = crash::report(crashes, &system.kernel, &mut system.outside);
         out.write_all(report.as_bytes())
             .and_then(|()| out.flush())
             .map_err(|error| Failure::own(&format!("cannot write about crashes: {error}")))?;
     }
-    let status = exit_status(&stop);
-    if stop == Stop::Hang {
-        eprint!("belljar: {}", hang::explain(&system.kernel, &mut system.outside));
+    let findings = findings(&mut system, &stop, options.leaks);
+    tell(&findings);
+    let status = match exit_status(&stop) {
+        0 if options.leaks == Leaks::Fail && !findings.leaks.is_empty() => LEAK,
+        status => status,
+    };
+    if let Some(mut out) = findings_to {
+        out.write_all(report::json(&findings).as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(|error| Failure::own(&format!("cannot write the report: {error}")))?;
     }
-    eprint!("{}", system.observer.0.1.1.render());
-    if let (Some(statistics), Some(model), None) = (&system.observer.1.0, &system.tlb_model, &account_to) {
+    eprint!("{}", system.observer.1.0.1.1.render());
+    if let (Some(statistics), Some(model), None) = (&system.observer.1.1.0, &system.tlb_model, &account_to) {
         eprint!("{}", tlb_report::render(model, &statistics.names()));
     }
-    if let (Some(statistics), Some(mut out)) = (&system.observer.1.0, account_to) {
+    if let (Some(statistics), Some(mut out)) = (&system.observer.1.1.0, account_to) {
         let summary = Summary {
             ending: ending(&setup, &stop),
             hash: system.journal.hash(),
@@ -99,9 +120,6 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
         write_back(&system.kernel, directory)
             .map_err(|what| Failure::own(&format!("cannot write the changes back: {what}")))?;
     }
-    if stop == Stop::TimeLimit {
-        eprintln!("belljar: the time limit of {} passed", text::duration(setup.time_limit_ns.unwrap_or(0)));
-    }
     if let Some(kept) = kept {
         kept.renew(&system.processor);
     }
@@ -110,6 +128,42 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     }
     finish(system);
     Ok(status)
+}
+
+/// Why the run could not go on, and what it left behind.
+fn findings<P: Processor>(system: &mut System<P, RoundRobin, Host, Readers>, stop: &Stop, leaks: Leaks) -> Findings {
+    let (kernel, witness, outside) = (&system.kernel, &system.observer.0, &mut system.outside);
+    let occasion = match stop {
+        Stop::Hang => Occasion::Hang,
+        Stop::TimeLimit => Occasion::TimeLimit,
+        Stop::Ended { .. } if leaks != Leaks::Ignore => {
+            return Findings { hang: None, leaks: leak::find(kernel, witness, outside) };
+        }
+        _ => return Findings::default(),
+    };
+    let mut found = hang::explain(kernel, witness, outside, occasion);
+    found.again = Some(again(std::env::args_os()));
+    Findings { hang: Some(found), leaks: Vec::new() }
+}
+
+fn tell(findings: &Findings) {
+    if let Some(found) = &findings.hang {
+        eprint!("belljar: {}", report::hang(found));
+    }
+    if !findings.leaks.is_empty() {
+        eprint!("belljar: {}", report::leaks(&findings.leaks));
+    }
+}
+
+/// The command line as a shell takes it: a run depends on it and on the files it names, so it shows the same again.
+fn again(arguments: impl Iterator<Item = OsString>) -> String {
+    let quoted = |argument: OsString| {
+        let text = argument.to_string_lossy().into_owned();
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,+@%".contains(&byte);
+        if !text.is_empty() && text.bytes().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    };
+    let rest: Vec<String> = arguments.skip(1).map(quoted).collect();
+    format!("belljar {}", rest.join(" "))
 }
 
 /// The machine goes with the process; taking it apart piece by piece would only cost time.
@@ -292,6 +346,7 @@ fn exit_status(stop: &Stop) -> u8 {
         Stop::Ended { status } => 128 + (status & 0x7f) as u8,
         Stop::Hang => HANG,
         Stop::TimeLimit => TIME_LIMIT,
+        Stop::Asked => 0,
         Stop::Terminated(signal) => 128 + signal.number() as u8,
     }
 }
@@ -301,6 +356,7 @@ fn ending(setup: &Setup, stop: &Stop) -> String {
     match stop {
         Stop::Ended { status } => format!("{program} {}", text::ending(*status)),
         Stop::Hang => format!("{program} hangs"),
+        Stop::Asked => format!("{program} goes on"),
         Stop::TimeLimit => format!("{program} was stopped by the time limit"),
         Stop::Terminated(signal) => format!("{program} was stopped by {}", text::signal(signal.number())),
     }

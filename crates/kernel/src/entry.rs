@@ -153,7 +153,7 @@ fn finish(call: &mut Call, result: Result<u64, Error>) {
         Err(error) => (-i64::from(error.errno.0)) as u64,
     };
     thread.registers.set(Gpr::Rax, value);
-    call.kernel.emit(Event::SyscallLeft { number: in_progress.number, result });
+    call.kernel.emit_as(call.thread, Event::SyscallLeft { number: in_progress.number, result });
 }
 
 /// Ends the call of a sleeping thread from outside: its waker has done its work for it. The operation is released.

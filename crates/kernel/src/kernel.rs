@@ -187,6 +187,13 @@ impl Kernel {
         self.outbox.push(Record { at: self.clock.now(), tid, event });
     }
 
+    /// Says what happened to a thread that need not be the running one: a waker may end a sleeper's call.
+    #[inline]
+    pub fn emit_as(&mut self, thread: Id<Thread>, event: Event) {
+        let tid = self.threads.get(thread).map_or(0, |thread| thread.tid);
+        self.outbox.push(Record { at: self.clock.now(), tid, event });
+    }
+
     /// Says that the running thread asked for a part of its system call that belljar does not have.
     pub fn unsupported(&mut self, what: &'static str) {
         let call = self.scheduler.current().and_then(|thread| self.threads.get(thread)?.call);

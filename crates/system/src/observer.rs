@@ -23,6 +23,10 @@ pub trait Observer {
         _ = (kernel, thread, fault);
     }
 
+    /// The thread of this number has run and gives the processor up; it may be gone.
+    #[inline]
+    fn after_turn(&mut self, _kernel: &Kernel, _process: Id<Process>, _tid: i32) {}
+
     /// The run has come to a point that was asked for ([`crate::run::System::looks`]).
     fn stopped(&mut self, _kernel: &Kernel, _model: Option<&TlbModel>, _stopped: Stopped) {}
 }
@@ -78,6 +82,13 @@ impl<T: Observer> Observer for Option<T> {
             observer.stopped(kernel, model, stopped);
         }
     }
+
+    #[inline]
+    fn after_turn(&mut self, kernel: &Kernel, process: Id<Process>, tid: i32) {
+        if let Some(observer) = self {
+            observer.after_turn(kernel, process, tid);
+        }
+    }
 }
 
 impl<A: Observer, B: Observer> Observer for (A, B) {
@@ -101,5 +112,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn stopped(&mut self, kernel: &Kernel, model: Option<&TlbModel>, stopped: Stopped) {
         self.0.stopped(kernel, model, stopped);
         self.1.stopped(kernel, model, stopped);
+    }
+
+    #[inline]
+    fn after_turn(&mut self, kernel: &Kernel, process: Id<Process>, tid: i32) {
+        self.0.after_turn(kernel, process, tid);
+        self.1.after_turn(kernel, process, tid);
     }
 }

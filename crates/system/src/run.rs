@@ -57,6 +57,8 @@ pub enum Stop {
     Hang,
     /// The time limit passed.
     TimeLimit,
+    /// Somebody outside wants to know the state; the run can go on.
+    Asked,
     /// Somebody outside asked for the end.
     Terminated(HostSignal),
 }
@@ -144,9 +146,10 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
     pub fn run(&mut self) -> Stop {
         loop {
             if self.outside.has_signals()
-                && let Some(signal) = self.serve_host_signals()
+                && let Some(stop) = self.serve_host_signals()
             {
-                return Stop::Terminated(signal);
+                self.publish();
+                return stop;
             }
             if let Some(stop) = self.is_time_over() {
                 return stop;
@@ -177,8 +180,8 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
     fn turn(&mut self, thread: Id<Thread>) {
         let mut left = rank::turn_length(&self.kernel, thread, self.chooser.slice());
         let began = self.kernel.clock.now();
-        let Thread { process, place, .. } = &self.kernel.threads[thread];
-        let (process, waited_ns) = (*process, began.since(place.ready_since));
+        let Thread { process, tid, place, .. } = &self.kernel.threads[thread];
+        let (process, tid, waited_ns) = (*process, *tid, began.since(place.ready_since));
         let mut used = Used { turns: 1, waited_ns, first_turn: Some(began), ..Used::default() };
         loop {
             let ready = entry::prepare(&mut self.call(thread));
@@ -250,6 +253,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
         if self.kernel.has_records() {
             self.publish();
         }
+        self.observer.after_turn(&self.kernel, process, tid);
     }
 
     fn call(&mut self, thread: Id<Thread>) -> Call<'_> {
@@ -429,11 +433,12 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
         self.take_typed(typed);
     }
 
-    /// Lets the host's signals take effect. Some: the run has to end.
-    fn serve_host_signals(&mut self) -> Option<HostSignal> {
+    /// Lets the host's signals take effect. Some: the run has to end, or to be told about.
+    fn serve_host_signals(&mut self) -> Option<Stop> {
+        let mut is_asked = false;
         for signal in self.outside.take_signals() {
             match signal {
-                HostSignal::Terminate | HostSignal::HangUp => return Some(signal),
+                HostSignal::Terminate | HostSignal::HangUp => return Some(Stop::Terminated(signal)),
                 HostSignal::WindowSize => {
                     if let Some((rows, columns)) = self.outside.window_size() {
                         keyboard::resize(&mut self.kernel, &mut self.chooser, rows, columns);
@@ -448,11 +453,12 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                     self.signal_foreground(signal);
                 }
                 HostSignal::Interrupt | HostSignal::Quit => self.signal_foreground(signal),
+                HostSignal::Ask => is_asked = true,
             }
         }
         self.kernel.wake(WaitKey::HostStreams);
         keyboard::flush(&mut self.kernel, &mut self.outside);
-        None
+        is_asked.then_some(Stop::Asked)
     }
 
     /// Sends a signal to the group in the foreground of the guest's terminal, or to the first program's if it has none.

@@ -23,6 +23,7 @@ use kernel::process::{Process, Thread};
 use kernel::syscalls::argument::Peek;
 use kernel::table::Id;
 use module::Module;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -36,7 +37,7 @@ pub struct Sources {
 }
 
 /// A place in a program as people know it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Location {
     /// The function, demangled, without arguments.
     pub function: Option<String>,
@@ -48,6 +49,8 @@ pub struct Location {
     pub module: String,
     /// Where in that file, in bytes.
     pub offset: u64,
+    /// The function that is called there, if it is the place of a call.
+    pub calls: Option<String>,
 }
 
 impl Location {
@@ -120,7 +123,12 @@ impl Sources {
         start: FrameRegisters,
     ) -> Vec<Location> {
         let places = unwind::unwind(self, files, map, memory, start, MOST_FRAMES);
-        places.iter().map(|place| self.describe(files, place)).collect()
+        let mut stack: Vec<Location> = places.iter().map(|place| self.describe(files, place)).collect();
+        for (location, place) in stack.iter_mut().zip(&places).skip(1) {
+            let module = self.module(files, &place.file);
+            location.calls = module.and_then(|module| module.called(place.offset + 1));
+        }
+        stack
     }
 
     fn module(&mut self, files: &mut GuestFiles<'_>, file: &Rc<CodeFile>) -> Option<Rc<Module>> {
@@ -137,6 +145,8 @@ pub fn own_frame(stack: &[Location]) -> Option<&Location> {
 
 /// The function of the C library that the programmer called.
 pub fn library_call(stack: &[Location]) -> Option<&str> {
-    let own = stack.iter().position(|location| !location.is_c_library())?;
-    stack[..own].last()?.function.as_deref()
+    let own = own_frame(stack)?;
+    let at = stack.iter().position(|location| location == own)?;
+    // Inside, the library has other names for its functions.
+    own.calls.as_deref().or(stack[..at].last()?.function.as_deref())
 }

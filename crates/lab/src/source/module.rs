@@ -3,7 +3,8 @@
 use super::files::GuestFiles;
 use super::map::CodeFile;
 use gimli::{EndianRcSlice, LittleEndian, SectionId, UnwindSection};
-use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol, SymbolKind};
+use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol, ObjectSymbolTable, RelocationTarget, SymbolKind};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 pub(super) type Reader = EndianRcSlice<LittleEndian>;
@@ -20,6 +21,8 @@ pub(super) struct Module {
     symbols: Vec<Symbol>,
     lines: Option<addr2line::Context<Reader>>,
     frames: Option<FrameSections>,
+    /// Names of what other files provide, by the address of the word that the dynamic linker fills.
+    imports: BTreeMap<u64, String>,
 }
 
 struct Symbol {
@@ -64,8 +67,9 @@ impl Module {
         }
         symbols.sort_by(|left, right| left.address.cmp(&right.address).then_with(|| plainness(left, right)));
         symbols.dedup_by_key(|symbol| symbol.address);
+        let imports = imports(&elf);
         drop(elf);
-        Some(Module { bytes, segments, symbols, lines, frames })
+        Some(Module { bytes, segments, symbols, lines, frames, imports })
     }
 
     /// The address, as the file's own tables count, of a byte of the file.
@@ -109,6 +113,40 @@ impl Module {
         is_inside.then(|| addr2line::demangle_auto(symbol.name.as_str().into(), None).into_owned())
     }
 
+    /// The name of the function that was called, from the place behind the call: what the programmer wrote, whatever the
+    /// library calls it inside.
+    pub(super) fn called(&self, return_offset: u64) -> Option<String> {
+        let after = self.address(return_offset.checked_sub(1)?)? + 1;
+        let at = usize::try_from(return_offset).ok()?;
+        match self.bytes.get(at.checked_sub(6)?..at)? {
+            // call *displacement(%rip), compiled with -fno-plt.
+            [0xff, 0x15, rest @ ..] => self.imports.get(&target(after, rest)?).cloned(),
+            [_, 0xe8, rest @ ..] => {
+                let target = target(after, rest)?;
+                self.import_behind_stub(target).or_else(|| self.symbol_at(target))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a stub of the procedure linkage table jumps to: `endbr64`, perhaps; `jmp *displacement(%rip)`.
+    fn import_behind_stub(&self, stub: u64) -> Option<String> {
+        let (start, address, _) =
+            self.segments.iter().find(|(_, address, length)| (*address..address + length).contains(&stub))?;
+        let at = usize::try_from(start + (stub - address)).ok()?;
+        let code = self.bytes.get(at..at + 16)?;
+        let skipped = if code.starts_with(&[0xf3, 0x0f, 0x1e, 0xfa]) { 4 } else { 0 };
+        // A `bnd` prefix may precede the jump.
+        let skipped = skipped + usize::from(code[skipped] == 0xf2);
+        let [0xff, 0x25, rest @ ..] = code.get(skipped..skipped + 6)? else { return None };
+        self.imports.get(&target(stub + skipped as u64 + 6, rest)?).cloned()
+    }
+
+    fn symbol_at(&self, address: u64) -> Option<String> {
+        let at = self.symbols.binary_search_by_key(&address, |symbol| symbol.address).ok()?;
+        Some(self.symbols[at].name.clone())
+    }
+
     /// Whether the bytes before `offset` in the file end with a call: what stands there may be a return address.
     pub(super) fn follows_call(&self, offset: u64) -> bool {
         let Ok(offset) = usize::try_from(offset) else { return false };
@@ -118,6 +156,23 @@ impl Module {
             |back: usize| byte(back) == Some(0xff) && byte(back - 1).is_some_and(|modrm| modrm & 0x38 == 0x10);
         byte(5) == Some(0xe8) || [2, 3, 4, 6, 7].into_iter().any(indirect)
     }
+}
+
+/// Where a displacement of 32 bits leads, counted from the end of its instruction.
+fn target(after: u64, displacement: &[u8]) -> Option<u64> {
+    let displacement = i32::from_le_bytes(displacement.try_into().ok()?);
+    Some(after.wrapping_add_signed(i64::from(displacement)))
+}
+
+fn imports(elf: &object::File<'_>) -> BTreeMap<u64, String> {
+    let (Some(relocations), Some(table)) = (elf.dynamic_relocations(), elf.dynamic_symbol_table()) else {
+        return BTreeMap::new();
+    };
+    let name = |relocation: &object::Relocation| {
+        let RelocationTarget::Symbol(symbol) = relocation.target() else { return None };
+        Some(table.symbol_by_index(symbol).ok()?.name().ok()?.to_string())
+    };
+    relocations.filter_map(|(address, relocation)| Some((address, name(&relocation)?))).collect()
 }
 
 /// The name that people know: with fewest underscores in front, then the shortest.

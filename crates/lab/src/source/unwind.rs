@@ -30,8 +30,10 @@ impl FrameRegisters {
     /// Of a thread's innermost frame.
     pub fn of(registers: &Registers) -> FrameRegisters {
         let mut frame = FrameRegisters { rip: registers.rip, ..FrameRegisters::default() };
+        // rdi: where vfork(2) of the C library keeps its return address.
         for (number, register) in [
             (RBX, Gpr::Rbx),
+            (5, Gpr::Rdi),
             (RBP, Gpr::Rbp),
             (RSP, Gpr::Rsp),
             (12, Gpr::R12),
@@ -83,7 +85,7 @@ pub(super) fn unwind(
             .or_else(|| by_scan(sources, files, map, memory, &frame));
         match next {
             // Stacks grow down: a caller's frame lies above, except behind a signal that has its own stack.
-            Some((next, is_signal)) if is_signal || next.rsp() > frame.rsp() => {
+            Some((next, is_signal)) if is_signal || is_innermost || next.rsp() > frame.rsp() => {
                 frame = next;
                 is_innermost = is_signal;
             }
@@ -124,8 +126,11 @@ fn by_rules(
             *slot = value(rule, *slot).unwrap_or(0);
         }
     }
-    let RegisterRule::Offset(offset) = row.register(gimli::Register(RIP)) else { return None };
-    next.rip = memory.word(base.wrapping_add_signed(offset))?;
+    next.rip = match row.register(Register(RIP)) {
+        RegisterRule::Offset(offset) => memory.word(base.wrapping_add_signed(offset))?,
+        RegisterRule::Register(register) => frame.get(register)?,
+        _ => return None,
+    };
     Some((next, false))
 }
 

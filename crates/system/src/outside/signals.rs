@@ -1,19 +1,24 @@
 //! Signals that the host sends to belljar. They set flags and wake a sleeping run loop; the loop decides what they mean.
 
 use rustix::process::Signal;
+use signal_hook::iterator::SignalsInfo;
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::low_level::siginfo::Cause;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// What somebody outside wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostSignal {
     /// SIGINT: Ctrl-C at a terminal that is not raw.
     Interrupt,
-    /// SIGQUIT: Ctrl-\.
+    /// SIGQUIT from the terminal's driver: Ctrl-\. It is the guest's.
     Quit,
+    /// SIGQUIT from a process, kill(1): tell what everybody is doing, and go on.
+    Ask,
     /// SIGTSTP: Ctrl-Z.
     Suspend,
     /// SIGCONT: the shell continues belljar.
@@ -41,7 +46,7 @@ impl HostSignal {
     pub fn number(self) -> i32 {
         match self {
             HostSignal::Interrupt => Signal::INT,
-            HostSignal::Quit => Signal::QUIT,
+            HostSignal::Quit | HostSignal::Ask => Signal::QUIT,
             HostSignal::Suspend => Signal::TSTP,
             HostSignal::Continue => Signal::CONT,
             HostSignal::WindowSize => Signal::WINCH,
@@ -58,12 +63,14 @@ pub struct Signals {
     any: Arc<AtomicBool>,
     each: Arc<[Arc<AtomicBool>; 7]>,
     wake: Option<Arc<UnixStream>>,
+    /// Who sent each SIGQUIT.
+    quits: Option<Arc<Mutex<SignalsInfo<WithOrigin>>>>,
 }
 
 impl Signals {
     /// Nothing ever comes: for runs inside a test or another program, whose signals are its own.
     pub fn none() -> Signals {
-        Signals { any: Arc::default(), each: Arc::default(), wake: None }
+        Signals { any: Arc::default(), each: Arc::default(), wake: None, quits: None }
     }
 
     /// Listens to the host's signals from now on, in place of what they did before. Those that belljar was started with as
@@ -75,8 +82,13 @@ impl Signals {
         let (wake, trigger) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         trigger.set_nonblocking(true)?;
-        let signals = Signals { any: Arc::default(), each: Arc::default(), wake: Some(Arc::new(wake)) };
         let ignored = ignored_signals();
+        let quit = HostSignal::Quit.number();
+        let quits = match ignored & 1 << (quit - 1) {
+            0 => Some(Arc::new(Mutex::new(SignalsInfo::<WithOrigin>::new([quit])?))),
+            _ => None,
+        };
+        let signals = Signals { any: Arc::default(), each: Arc::default(), wake: Some(Arc::new(wake)), quits };
         for (signal, flag) in HostSignal::ALL.iter().zip(signals.each.iter()) {
             let number = signal.number();
             if ignored & 1 << (number - 1) != 0 {
@@ -106,7 +118,28 @@ impl Signals {
         }
         let came =
             |(signal, flag): (&HostSignal, &Arc<AtomicBool>)| flag.swap(false, Ordering::SeqCst).then_some(*signal);
-        HostSignal::ALL.iter().zip(self.each.iter()).filter_map(came).collect()
+        let mut all: Vec<HostSignal> = HostSignal::ALL.iter().zip(self.each.iter()).filter_map(came).collect();
+        if all.contains(&HostSignal::Quit) {
+            all.retain(|signal| *signal != HostSignal::Quit);
+            all.extend(self.quits());
+        }
+        all
+    }
+
+    /// What each SIGQUIT means, by its sender: the terminal's driver is the kernel, kill(1) a process.
+    fn quits(&self) -> Vec<HostSignal> {
+        let Some(mut quits) = self.quits.as_ref().and_then(|quits| quits.lock().ok()) else {
+            return vec![HostSignal::Quit];
+        };
+        let mut all: Vec<HostSignal> = quits
+            .pending()
+            .map(|origin| match origin.cause {
+                Cause::Sent(_) => HostSignal::Ask,
+                _ => HostSignal::Quit,
+            })
+            .collect();
+        all.dedup();
+        all
     }
 
     /// Readable when a signal has come: for poll(2) beside other things.

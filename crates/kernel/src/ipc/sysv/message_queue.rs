@@ -118,6 +118,11 @@ impl MessageQueue {
         }
     }
 
+    /// The messages in it, the first to come first.
+    pub fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.messages.iter()
+    }
+
     /// Messages in it.
     pub fn len(&self) -> usize {
         self.messages.len()

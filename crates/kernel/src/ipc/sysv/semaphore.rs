@@ -142,6 +142,12 @@ impl SemaphoreSet {
         self.operated = now;
     }
 
+    /// The operation that keeps a waiting thread's list from taking effect.
+    pub fn obstacle(&self, thread: Id<Thread>) -> Option<SemaphoreOperation> {
+        let (_, waiting) = self.waiting.iter().find(|(_, waiting)| waiting.thread == thread)?;
+        waiting.operations.get(waiting.obstacle).copied()
+    }
+
     /// How many lists wait at an operation on a semaphore: to become 0, or to grow.
     pub fn count_waiting(&self, number: u16, for_zero: bool) -> usize {
         self.by_obstacle.get(&Obstacle { number, for_zero }).map_or(0, BTreeSet::len)
