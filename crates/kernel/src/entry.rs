@@ -19,6 +19,7 @@ use crate::sched::rseq;
 use crate::signal::{self, Delivered};
 use crate::syscalls::operation::{Flow, Interrupted, Operation, Step, SysResult};
 use crate::syscalls::table as rows;
+use crate::structures;
 use crate::table::Id;
 use crate::wait::Wait;
 use abi::{Errno, Error};
@@ -77,7 +78,10 @@ pub fn enter(call: &mut Call) {
     thread.call = Some(CallInProgress { number, arguments });
     thread.system_calls += 1;
     call.kernel.emit(Event::SyscallEntered { number, arguments });
-    let result = rows::dispatch(call, number, arguments);
+    let result = match structures::admit(call.kernel, number) {
+        Ok(()) => rows::dispatch(call, number, arguments),
+        Err(error) => Err(error),
+    };
     conclude(call, result);
     tty::jobs::serve_closed_masters(call.kernel, call.chooser);
 }

@@ -53,6 +53,8 @@ pub struct Kernel {
     pub configuration: Configuration,
     /// Frames.
     pub memory: PhysicalMemory,
+    /// Memory of everything here that is not in frames.
+    pub structures: crate::structures::Structures,
     /// Time and timers.
     pub clock: Clock,
     /// Who runs next.
@@ -137,6 +139,7 @@ impl Kernel {
     pub fn new(configuration: Configuration, memory: PhysicalMemory) -> Kernel {
         Kernel {
             memory,
+            structures: Default::default(),
             clock: Clock::new(configuration.real_start_ns),
             mm: Memory::new(&configuration),
             configuration,

@@ -20,6 +20,7 @@ pub mod release;
 pub mod sched;
 pub mod signal;
 pub mod socket;
+pub mod structures;
 pub mod syscalls;
 pub mod table;
 #[cfg(test)]

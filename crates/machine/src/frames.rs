@@ -45,6 +45,8 @@ pub struct PhysicalMemory {
     free_runs: Vec<(u32, u32)>,
     fresh: u32,
     most_used: u32,
+    /// Frames that are not given away: others use their memory.
+    reserved: u32,
     code_writes: Vec<FrameNumber>,
     code_marks: u64,
 }
@@ -93,6 +95,7 @@ impl PhysicalMemory {
             free_runs: Vec::new(),
             fresh: 0,
             most_used: 0,
+            reserved: 0,
             code_writes: Vec::new(),
             code_marks: 0,
         })
@@ -121,10 +124,25 @@ impl PhysicalMemory {
         self.shift
     }
 
-    /// How many frames have no reference.
+    /// How many frames can be given away.
     pub fn available(&self) -> u32 {
+        (self.total - self.in_use()).saturating_sub(self.reserved)
+    }
+
+    /// How many frames have references.
+    pub fn in_use(&self) -> u32 {
         let in_runs: u32 = self.free_runs.iter().map(|(_, length)| length).sum();
-        self.total - self.fresh + self.free.len() as u32 + in_runs
+        self.fresh - self.free.len() as u32 - in_runs
+    }
+
+    /// Keeps `frames` from being given away: the kernel uses as much memory outside. It may be more than are left.
+    pub fn reserve(&mut self, frames: u32) {
+        self.reserved = frames.min(self.total);
+    }
+
+    /// How many frames have to be released before `wanted` can be given away.
+    pub fn shortage(&self, wanted: u32) -> u32 {
+        (self.in_use() + self.reserved).saturating_add(wanted).saturating_sub(self.total)
     }
 
     /// The most frames that were in use at once.
@@ -159,6 +177,9 @@ impl PhysicalMemory {
     pub fn allocate_run_zeroed(&mut self, length: u32) -> Result<FrameNumber, OutOfFrames> {
         if length == 1 {
             return self.allocate_zeroed();
+        }
+        if self.shortage(length) > 0 {
+            return Err(OutOfFrames);
         }
         let first = match self.free_runs.iter().rposition(|(_, free)| *free == length) {
             Some(position) => self.free_runs.swap_remove(position).0,
@@ -203,6 +224,9 @@ impl PhysicalMemory {
 
     /// A frame with count 1, and whether it is known to be zero.
     fn take(&mut self) -> Result<(FrameNumber, bool), OutOfFrames> {
+        if self.in_use() + self.reserved >= self.total {
+            return Err(OutOfFrames);
+        }
         if self.free.is_empty()
             && self.fresh == self.total
             && let Some((first, length)) = self.free_runs.pop()
@@ -219,7 +243,7 @@ impl PhysicalMemory {
         };
         assert_eq!(self.counts[number as usize], 0, "a free frame has no references");
         self.counts[number as usize] = 1;
-        self.most_used = self.most_used.max(self.fresh - self.free.len() as u32);
+        self.most_used = self.most_used.max(self.in_use());
         Ok((FrameNumber(number), zero))
     }
 

@@ -224,6 +224,9 @@ pub fn is_stored(kernel: &Kernel, inode: Id<Inode>, index: u64) -> bool {
 /// # Errors
 /// As [`page`].
 pub fn page_to_change(call: &mut Call, inode: Id<Inode>, index: u64) -> Result<FrameNumber, Error> {
+    if cached(call.kernel, inode, index).is_none() {
+        leave_some(call.kernel)?;
+    }
     let frame = page(call, inode, index)?;
     mark_changed(call.kernel, inode, index);
     Ok(frame)
@@ -365,6 +368,18 @@ pub(crate) fn drop_pages(kernel: &mut Kernel, inode: Id<Inode>, first: u64, end:
     }
 }
 
+/// The part of memory, one in so many frames, that files in memory leave to programs: a full file system is `ENOSPC` for
+/// who writes, not the end of somebody who needs a page for his stack.
+const LEFT: u32 = 64;
+
+fn leave_some(kernel: &mut Kernel) -> Result<(), Error> {
+    let left = kernel.memory.total() / LEFT;
+    if kernel.memory.available() > left || reclaim::make_room(kernel, 1 + left) {
+        return Ok(());
+    }
+    Err(Errno::ENOMEM.because("memory is full of pages that cannot go"))
+}
+
 /// A frame with unspecified contents, for file pages.
 fn allocate(kernel: &mut Kernel) -> Result<FrameNumber, Error> {
     reclaim::allocate(kernel).map_err(|_| Errno::ENOMEM.because("no frame is free for a page of a file"))
@@ -388,6 +403,7 @@ pub(super) fn page_to_overwrite(call: &mut Call, inode: Id<Inode>, index: u64) -
         mark_changed(call.kernel, inode, index);
         return Ok(frame);
     }
+    leave_some(call.kernel)?;
     let frame = allocate(call.kernel)?;
     let page = Page { place: PagePlace::Frame(frame), is_changed: true };
     if let Some(before) = pages_mut(call.kernel, inode).pages.insert(index, page) {

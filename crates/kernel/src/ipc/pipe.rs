@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::fs::Transfer;
 use crate::fs::poll::Readiness;
 use crate::kernel::Kernel;
+use crate::structures::{self, Room};
 use crate::table::Id;
 use crate::user::UserBuffer;
 use crate::wait::WaitKey;
@@ -98,6 +99,11 @@ impl Pipe {
     /// Bytes that can be read.
     pub fn len(&self) -> usize {
         self.length
+    }
+
+    /// Bytes of memory that it keeps.
+    pub fn held_bytes(&self) -> u64 {
+        ((self.slots.len() + self.spare.len()) * (SLOT_SIZE + 48)) as u64
     }
 
     /// Whether nothing can be read.
@@ -368,6 +374,11 @@ const DIRECT_PARTS: usize = 2;
 /// # Errors
 /// `EPIPE` without readers (the caller's SIGPIPE is sent), `EFAULT`.
 pub fn write(call: &mut Call, id: Id<Pipe>, from: &mut UserBuffer, mode: WriteMode) -> Result<Transfer, Error> {
+    if structures::grow(call.kernel, from.remaining().min(call.kernel.pipes[id].capacity_bytes() as u64)) == Room::None
+        && call.kernel.pipes[id].length > 0
+    {
+        return Err(Errno::ENOMEM.because("the kernel's structures have half of the machine's memory"));
+    }
     let mut done = 0;
     while from.remaining() > 0 {
         let pipe = &call.kernel.pipes[id];

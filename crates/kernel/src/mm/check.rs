@@ -51,7 +51,7 @@ pub fn check(kernel: &Kernel) -> Result<(), String> {
     if let Some((kind, slot)) = counts.1.keys().next() {
         return Err(format!("{kind:?} {slot:?} is free, but somebody names it"));
     }
-    if in_use + kernel.memory.available() != kernel.memory.total() {
+    if in_use != kernel.memory.in_use() {
         return Err("frames are neither in use nor free".to_string());
     }
     check_objects(kernel)

@@ -30,7 +30,7 @@ pub(crate) fn allocate(kernel: &mut Kernel) -> Result<FrameNumber, OutOfFrames> 
     match kernel.memory.allocate() {
         Ok(frame) => Ok(frame),
         Err(OutOfFrames) => {
-            run(kernel, 1);
+            make_room(kernel, 1);
             kernel.memory.allocate()
         }
     }
@@ -45,7 +45,7 @@ pub(crate) fn allocate_zeroed(kernel: &mut Kernel) -> Result<FrameNumber, OutOfF
     match kernel.memory.allocate_zeroed() {
         Ok(frame) => Ok(frame),
         Err(OutOfFrames) => {
-            run(kernel, 1);
+            make_room(kernel, 1);
             kernel.memory.allocate_zeroed()
         }
     }
@@ -53,8 +53,9 @@ pub(crate) fn allocate_zeroed(kernel: &mut Kernel) -> Result<FrameNumber, OutOfF
 
 /// Tries to have at least `frames` free; whether there are.
 pub(crate) fn make_room(kernel: &mut Kernel, frames: u32) -> bool {
-    if kernel.memory.available() < frames {
-        run(kernel, (frames - kernel.memory.available()) as usize);
+    let shortage = kernel.memory.shortage(frames);
+    if shortage > 0 {
+        run(kernel, shortage as usize);
     }
     kernel.memory.available() >= frames
 }
@@ -73,7 +74,7 @@ pub(crate) fn set_entry(
     loop {
         match kernel.spaces[space].table.set(&mut kernel.memory, page, entry) {
             Ok(old) => return Ok(old),
-            Err(OutOfFrames) if run(kernel, 1) == 0 => return Err(OutOfFrames),
+            Err(OutOfFrames) if !make_room(kernel, 1) => return Err(OutOfFrames),
             Err(OutOfFrames) => {}
         }
     }

@@ -119,6 +119,11 @@ pub struct PeerCredentials {
 }
 
 impl Socket {
+    /// Bytes of memory that what waits in it keeps.
+    pub fn held_bytes(&self) -> u64 {
+        (self.queue.bytes() + self.queue.len() * 400) as u64
+    }
+
     /// A socket without name or peer.
     pub fn new(kind: Kind) -> Socket {
         Socket {

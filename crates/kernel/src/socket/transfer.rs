@@ -9,6 +9,7 @@ use crate::clock::Instant;
 use crate::entry::Call;
 use crate::fs::{FileDescription, FileObject, Transfer};
 use crate::syscalls::operation::{Blocking, Interrupted, Step};
+use crate::structures::{self, Room};
 use crate::table::Id;
 use crate::user::{UserBuffer, UserPtr};
 use crate::wait::{Keys, Wait, WaitKey};
@@ -118,6 +119,9 @@ fn send_part(call: &mut Call, send: &mut Send) -> Result<Transfer, Error> {
     if send.flags & MSG_OOB != 0 {
         call.kernel.unsupported("out-of-band data over Unix sockets");
         return Err(Errno::EOPNOTSUPP.because("Unix sockets have no out-of-band data here"));
+    }
+    if structures::grow(call.kernel, 4096) == Room::None {
+        return Err(Errno::ENOBUFS.because("the kernel's structures have half of the machine's memory"));
     }
     let socket = &mut call.kernel.sockets[send.socket];
     if let Some(errno) = socket.error.take() {

@@ -277,6 +277,8 @@ pub(super) fn deliver(kernel: &mut Kernel, to: Id<Socket>, message: Message) {
     kernel.sockets[sender].sent += weight;
     let bytes = message.remaining().len();
     kernel.sockets[to].queue.push(message);
+    // Whoever sends next meets the bound.
+    crate::structures::grow(kernel, bytes as u64);
     kernel.emit(crate::event::Event::SocketSent { from: sender, to, bytes });
     kernel.wake(WaitKey::SocketReadable(to));
 }

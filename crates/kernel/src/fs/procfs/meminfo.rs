@@ -95,9 +95,9 @@ pub(crate) fn text(kernel: &Kernel) -> Vec<u8> {
     line("Mapped", frames.mapped);
     line("Shmem", frames.shared);
     line("KReclaimable", 0);
-    line("Slab", 0);
+    line("Slab", kernel.structures.bytes);
     line("SReclaimable", 0);
-    line("SUnreclaim", 0);
+    line("SUnreclaim", kernel.structures.bytes);
     line("KernelStack", 0);
     line("PageTables", frames.tables);
     line("CommitLimit", limits::commit_limit(kernel));

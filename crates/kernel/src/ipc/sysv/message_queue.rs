@@ -103,6 +103,11 @@ impl Selection {
 }
 
 impl MessageQueue {
+    /// Bytes of memory that it keeps.
+    pub fn held_bytes(&self) -> u64 {
+        (self.bytes + self.messages.len() * 100) as u64
+    }
+
     /// An empty queue for so many bytes.
     pub fn new(limit: usize) -> MessageQueue {
         MessageQueue {
