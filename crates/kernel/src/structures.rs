@@ -95,7 +95,7 @@ pub(crate) enum Room {
 pub(crate) fn grow(kernel: &mut Kernel, bytes: u64) -> Room {
     let Structures { grown, .. } = &mut kernel.structures;
     *grown += bytes;
-    let limit = u64::from(kernel.memory.total()) * machine::FRAME_SIZE as u64 / 2;
+    let limit = u64::from(kernel.memory.total()) * kernel.memory.frame_size() as u64 / 2;
     let is_full = kernel.structures.bytes >= limit;
     if kernel.structures.grown < RECOUNT && !is_full {
         return Room::Left;
@@ -112,7 +112,7 @@ pub(crate) fn grow(kernel: &mut Kernel, bytes: u64) -> Room {
 fn recount(kernel: &mut Kernel) {
     let bytes = count(kernel);
     kernel.structures = Structures { bytes, grown: 0, counted_at: kernel.clock.now().0 };
-    kernel.memory.reserve(u32::try_from(bytes / machine::FRAME_SIZE as u64).unwrap_or(u32::MAX));
+    kernel.memory.reserve(u32::try_from(bytes / kernel.memory.frame_size() as u64).unwrap_or(u32::MAX));
     reclaim::make_room(kernel, 1);
 }
 
@@ -121,7 +121,7 @@ pub fn count(kernel: &Kernel) -> u64 {
     let each = |count: usize, bytes: u64| count as u64 * bytes;
     let mut bytes = each(kernel.threads.len(), 6000)
         + each(kernel.processes.len(), 3000)
-        + each(kernel.spaces.len(), 60_000)
+        + each(kernel.spaces.len(), 100_000)
         + each(kernel.files.len(), 400)
         + each(kernel.vfs.nodes.len(), 400)
         + each(kernel.event_fds.len() + kernel.timer_fds.len() + kernel.signal_fds.len(), 200);
