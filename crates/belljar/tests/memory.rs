@@ -83,3 +83,38 @@ fn stock_tools_agree_with_proc() {
     assert!((1 << 20) - found["sum"][0] <= 16, "{found:?}");
     assert!(found["vmstat"][0] < 1 << 20 && found["vmstat"][0] > 900_000, "{found:?}");
 }
+
+/// Not compared with a native run: the setting is the whole machine's.
+#[test]
+fn each_overcommit_mode_promises_what_proc_sys_vm_says() {
+    if !has(&["cc"]) {
+        return;
+    }
+    let source = r#"#include <stdio.h>
+#include <sys/mman.h>
+static void set(const char *name, int value) {
+    FILE *setting = fopen(name, "w");
+    fprintf(setting, "%d", value);
+    fclose(setting);
+}
+static int may(unsigned long megabytes, int flags) {
+    void *at = mmap(0, megabytes << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    return at != MAP_FAILED && munmap(at, megabytes << 20) == 0;
+}
+int main(void) {
+    for (int mode = 0; mode < 3; mode++) {
+        set("/proc/sys/vm/overcommit_memory", mode);
+        printf("mode %d %d %d %d\n", may(300, 0), may(600, 0), may(2048, 0), may(2048, MAP_NORESERVE));
+    }
+    set("/proc/sys/vm/overcommit_ratio", 80);
+    printf("ratio %d\n", may(600, 0));
+}"#;
+    let scratch = Scratch::new("overcommit");
+    let (file, program) = (scratch.write("overcommit.c", source), scratch.path().join("overcommit"));
+    let compiled = std::process::Command::new("cc").arg(&file).arg("-o").arg(&program).status().expect("cc runs");
+    assert!(compiled.success());
+    let mut command = jar(&["--memory", "1G", "--swap", "0"]);
+    let outcome = finish(plain_environment(command.arg(&program), scratch.path()), b"");
+    let told = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    assert_eq!(told, "mode 1 1 0 1\nmode 1 1 1 1\nmode 1 0 0 0\nratio 1\n", "{outcome:?}");
+}
