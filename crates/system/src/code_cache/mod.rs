@@ -4,7 +4,7 @@
 //! by the hash of what it depends on, written under another name and renamed, so that a reader sees all of it or nothing.
 //! Entries hold code that is executed outside of the jar's checks. So none is read unless its MAC holds, and the MAC's key
 //! is this user's secret ([`private`]): what others wrote, or the disk damaged, is as good as not there.
-//! docs/decisions/0004 weighs what that protects from.
+//! docs/decisions/0007 weighs what that protects from.
 
 mod private;
 
