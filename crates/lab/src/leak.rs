@@ -1,6 +1,6 @@
 //! What outlives a run: IPC objects that nobody removed.
 
-use crate::hang::Scene;
+use crate::scene::Scene;
 use crate::text;
 use crate::verdict::{Leak, LeakKind};
 use crate::witness::{Made, Witness};

@@ -19,6 +19,7 @@ pub mod out_of_memory;
 pub mod page_tables;
 pub mod replacement;
 pub mod report;
+mod scene;
 pub mod source;
 pub mod split;
 pub mod statistics;

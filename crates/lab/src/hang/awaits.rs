@@ -1,7 +1,7 @@
 //! What a sleeping thread waits for: from the keys it sleeps on, and the operation that knows more.
 
-use super::Scene;
-use super::holders::End;
+use crate::scene::Scene;
+use crate::scene::holders::End;
 use crate::text;
 use crate::verdict::{Await, Means, Need, Object, Party, Person, SignalDeed, Waker};
 use crate::witness::Made;

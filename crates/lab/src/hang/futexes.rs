@@ -1,8 +1,8 @@
 //! What a futex is: glibc's mutexes, semaphores, condition variables and threads, known by the function that waits and by
 //! their layout in memory (glibc `sysdeps/nptl/bits/`, `nptl/`).
 
-use super::Scene;
 use super::awaits::everybody_else;
+use crate::scene::Scene;
 use crate::text;
 use crate::verdict::{Await, Deed, Means, Need, Party, Waker};
 use abi::futex::FUTEX_TID_MASK;

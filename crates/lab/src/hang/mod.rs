@@ -3,7 +3,7 @@
 //! ```text
 //! Kernel (who sleeps on which keys) + Witness (where things came from) + Sources (lines)
 //!   -> awaits: a key and an operation to an Await        futexes: what a futex is in glibc
-//!   -> holders: who has which end of what                graph: who is stuck, and the shortest cycle
+//!   -> graph: who is stuck, and the shortest cycle
 //!   -> cause: the first pattern of a known mistake that fits
 //! ```
 
@@ -11,35 +11,23 @@ mod awaits;
 mod cause;
 mod futexes;
 mod graph;
-mod holders;
 #[cfg(test)]
 mod tests;
 
-use crate::source::{self, GuestFiles, Location, Sources};
-use crate::text;
-use crate::verdict::{Deed, Ending, Hang, Object, Occasion, Party, Person, State};
-use crate::witness::{Site, Witness};
-use holders::Holders;
+use crate::scene::Scene;
+use crate::source;
+use crate::verdict::{Hang, Occasion, Party, State};
+use crate::witness::Witness;
 use kernel::Kernel;
 use kernel::ports::Outside;
-use kernel::process::{Process, Thread, ThreadState};
+use kernel::process::{Thread, ThreadState};
 use kernel::syscalls::argument::Peek;
 use kernel::syscalls::operation::Operation;
 use kernel::syscalls::table;
 use kernel::table::Id;
-use std::rc::Rc;
 
 /// Threads that are told one by one; a person reads no more.
 const PARTIES_TOLD: usize = 40;
-
-/// What an explanation is made from.
-pub struct Scene<'a> {
-    pub(crate) kernel: &'a Kernel,
-    pub(crate) witness: &'a Witness,
-    outside: &'a mut dyn Outside,
-    sources: Sources,
-    holders: Holders,
-}
 
 /// Explains why nobody goes on.
 pub fn explain(kernel: &Kernel, witness: &Witness, outside: &mut dyn Outside, occasion: Occasion) -> Hang {
@@ -54,11 +42,7 @@ pub fn explain(kernel: &Kernel, witness: &Witness, outside: &mut dyn Outside, oc
     Hang { occasion, at_ns: kernel.clock.now().0, parties, others, cycle, cause, again: None }
 }
 
-impl<'a> Scene<'a> {
-    pub(crate) fn new(kernel: &'a Kernel, witness: &'a Witness, outside: &'a mut dyn Outside) -> Scene<'a> {
-        Scene { kernel, witness, outside, sources: Sources::default(), holders: Holders::of(kernel) }
-    }
-
+impl Scene<'_> {
     /// All threads by number; those that can run first go last, as they are of less interest.
     fn threads(&self) -> Vec<Id<Thread>> {
         let mut threads: Vec<(bool, i32, Id<Thread>)> = self
@@ -102,56 +86,6 @@ impl<'a> Scene<'a> {
         };
         party.awaits = awaits::of(self, id, &party);
         party
-    }
-
-    fn backtrace(&mut self, thread: Id<Thread>) -> Vec<Location> {
-        let mut files = GuestFiles { kernel: self.kernel, outside: self.outside };
-        self.sources.backtrace(&mut files, thread)
-    }
-
-    /// The line that the programmer wrote.
-    pub(crate) fn place(&mut self, site: &Site) -> Option<Location> {
-        let mut files = GuestFiles { kernel: self.kernel, outside: self.outside };
-        let stack = self.sources.stack(&mut files, &site.code, site, site.frame);
-        source::own_frame(&stack).cloned()
-    }
-
-    pub(crate) fn deed(&mut self, site: &Rc<Site>) -> Deed {
-        let place = self.place(site);
-        Deed { by: self.person(site.process), call: text::call_name(site.call), place, at_ns: site.at.0 }
-    }
-
-    /// A process as reports name it.
-    pub(crate) fn person(&self, id: Id<Process>) -> Person {
-        let life = self.witness.life(id);
-        if let Some(process) = self.kernel.processes.get(id) {
-            let leader = process.threads.first().and_then(|thread| self.kernel.threads.get(*thread));
-            let name = leader.map_or(&process.name, |leader| &leader.name);
-            // comm has 15 bytes at most, prctl(2): the program's whole name says more, unless it calls itself otherwise.
-            let program = life.map(|life| &life.name).filter(|program| program.starts_with(name));
-            let name = program.unwrap_or(name);
-            let at_ns = life.and_then(|life| life.ended).map_or(0, |(_, at)| at.0);
-            let ending = process.exit_status.map(|status| Ending { status, at_ns });
-            return Person { pid: process.pid, name: text::printable(name), ending };
-        }
-        match life {
-            Some(life) => Person {
-                pid: life.pid,
-                name: text::printable(&life.name),
-                ending: life.ended.map(|(status, at)| Ending { status, at_ns: at.0 }),
-            },
-            None => Person { pid: 0, name: "a process that is gone".to_string(), ending: None },
-        }
-    }
-
-    /// A process by its number, dead or alive.
-    fn person_numbered(&self, pid: i32) -> Option<Person> {
-        let id = self.kernel.pids.processes.get(&pid).copied().or_else(|| self.witness.process_of(pid))?;
-        Some(self.person(id))
-    }
-
-    fn object(&mut self, name: String, made: Option<Rc<Site>>) -> Object {
-        Object { name, made: made.map(|site| self.deed(&site)) }
     }
 }
 

@@ -14,7 +14,7 @@ const DESCRIPTORS_TOLD: usize = 4;
 
 /// An end of something, by the handle of what it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum End {
+pub(crate) enum End {
     PipeReader(u32),
     PipeWriter(u32),
     Socket(u32),
@@ -29,19 +29,19 @@ pub(super) enum End {
 
 /// A descriptor.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Holder {
-    pub(super) process: Id<Process>,
-    pub(super) table: Id<FdTable>,
-    pub(super) fd: Fd,
-    pub(super) file: Id<FileDescription>,
+pub(crate) struct Holder {
+    pub(crate) process: Id<Process>,
+    pub(crate) table: Id<FdTable>,
+    pub(crate) fd: Fd,
+    pub(crate) file: Id<FileDescription>,
 }
 
 /// All descriptors by what they are ends of.
 #[derive(Debug, Default)]
-pub(super) struct Holders(BTreeMap<End, Vec<Holder>>);
+pub(crate) struct Holders(BTreeMap<End, Vec<Holder>>);
 
 impl Holders {
-    pub(super) fn of(kernel: &Kernel) -> Holders {
+    pub(crate) fn of(kernel: &Kernel) -> Holders {
         let mut all: BTreeMap<End, Vec<Holder>> = BTreeMap::new();
         for (process, holder) in kernel.processes.iter() {
             let tables: BTreeSet<Id<FdTable>> =
@@ -58,7 +58,7 @@ impl Holders {
         Holders(all)
     }
 
-    pub(super) fn with(&self, end: End) -> &[Holder] {
+    pub(crate) fn with(&self, end: End) -> &[Holder] {
         self.0.get(&end).map_or(&[], Vec::as_slice)
     }
 }
@@ -92,7 +92,7 @@ fn ends(kernel: &Kernel, file: Id<FileDescription>) -> Vec<End> {
 
 impl Scene<'_> {
     /// Those who could use an end, process by process.
-    pub(super) fn wakers_with(&mut self, end: End, fits: impl Fn(&FileDescription) -> bool) -> Vec<Waker> {
+    pub(crate) fn wakers_with(&mut self, end: End, fits: impl Fn(&FileDescription) -> bool) -> Vec<Waker> {
         let mut by_process: BTreeMap<i32, (Id<Process>, Vec<Holder>)> = BTreeMap::new();
         for holder in self.holders.with(end) {
             if fits(&self.kernel.files[holder.file]) {
@@ -111,12 +111,12 @@ impl Scene<'_> {
     }
 
     /// A process that could, with all its threads.
-    pub(super) fn waker(&self, process: Id<Process>, means: Means) -> Waker {
+    pub(crate) fn waker(&self, process: Id<Process>, means: Means) -> Waker {
         let threads = self.kernel.processes.get(process).map_or(&[][..], |process| &process.threads);
         Waker { who: self.person(process), tids: self.numbers(threads), means }
     }
 
-    pub(super) fn numbers(&self, threads: &[Id<Thread>]) -> Vec<i32> {
+    pub(crate) fn numbers(&self, threads: &[Id<Thread>]) -> Vec<i32> {
         threads.iter().map(|thread| self.kernel.threads[*thread].tid).collect()
     }
 
