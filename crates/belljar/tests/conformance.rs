@@ -195,7 +195,7 @@ fn compile_one(suite: &Path, program: &str, test: &Test) -> Result<PathBuf, Stri
         return Ok(binary);
     }
     // Renamed when it is complete: an interrupted run leaves no half of a program.
-    let incomplete = suite.join(format!("{}.incomplete", test.flat_name()));
+    let incomplete = suite.join(format!("{}.{}.incomplete", test.flat_name(), std::process::id()));
     let output = Command::new("cc")
         .current_dir(suite)
         .args(["-O1", "-w", "-std=gnu99", "-D_POSIX_C_SOURCE=200112L", "-D_GNU_SOURCE", "-Iinclude", "-o"])
