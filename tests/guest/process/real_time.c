@@ -77,14 +77,15 @@ static void priorities(void)
     show_notes("the more urgent first");
 }
 
-static void preemption(void)
+/* Wakes a reader of the given FIFO priority, and notes who goes on first. */
+static void wake_reader(int priority, const char *title)
 {
     int ends[2];
     NEED(pipe(ends));
     pid_t pid = start_child();
     if (pid == 0) {
         char byte;
-        NEED(become(SCHED_FIFO, 60));
+        NEED(become(SCHED_FIFO, priority));
         NEED(read(ends[0], &byte, 1));
         note('w');
         _exit(0);
@@ -94,22 +95,13 @@ static void preemption(void)
     NEED(write(ends[1], "x", 1));
     note('2');
     NEED(waitpid(pid, NULL, 0));
-    show_notes("below the waiting reader");
-    /* And the same when this one is more urgent. */
-    pid = start_child();
-    if (pid == 0) {
-        char byte;
-        NEED(become(SCHED_FIFO, 10));
-        NEED(read(ends[0], &byte, 1));
-        note('w');
-        _exit(0);
-    }
-    usleep(20000);
-    note('1');
-    NEED(write(ends[1], "x", 1));
-    note('2');
-    NEED(waitpid(pid, NULL, 0));
-    show_notes("above the waiting reader");
+    show_notes(title);
+}
+
+static void preemption(void)
+{
+    wake_reader(60, "below the waiting reader");
+    wake_reader(10, "above the waiting reader");
 }
 
 static void changes(void)
