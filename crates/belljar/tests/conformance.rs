@@ -196,7 +196,8 @@ fn compile_one(suite: &Path, program: &str, test: &Test) -> Result<PathBuf, Stri
     }
     // Renamed when it is complete: an interrupted run leaves no half of a program. Until then it is outside the suite's
     // directory, which some tests list while others are compiled.
-    let incomplete = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.{}", test.flat_name(), std::process::id()));
+    let incomplete =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.{}", test.flat_name(), std::process::id()));
     let output = Command::new("cc")
         .current_dir(suite)
         .args(["-O1", "-w", "-std=gnu99", "-D_POSIX_C_SOURCE=200112L", "-D_GNU_SOURCE", "-Iinclude", "-o"])

@@ -4,6 +4,7 @@ mod common;
 
 use common::{Scratch, finish, has, jar, plain_environment};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Lines of a key and numbers, as a script printed them in the jar.
 fn measure(name: &str, script: &str) -> BTreeMap<String, Vec<u64>> {
@@ -117,4 +118,72 @@ int main(void) {
     let outcome = finish(plain_environment(command.arg(&program), scratch.path()), b"");
     let told = String::from_utf8_lossy(&outcome.stdout).into_owned();
     assert_eq!(told, "mode 1 1 0 1\nmode 1 1 1 1\nmode 1 0 0 0\nratio 1\n", "{outcome:?}");
+}
+
+/// The rows of the account's table of page faults, by kind.
+fn faults_of(program: &Path, directory: &Path, counts: [u32; 4]) -> BTreeMap<String, i64> {
+    let mut command = jar(&["--stats=account"]);
+    command.arg(program).args(counts.map(|count| count.to_string()));
+    let outcome = finish(plain_environment(&mut command, directory), b"");
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    let account = std::fs::read_to_string(directory.join("account")).expect("the account was written");
+    let table = account.split("\npage faults").nth(1).expect("there is such a table");
+    let table = table.split("\n\n").next().unwrap_or_default();
+    let mut lines = table.lines().skip_while(|line| !line.trim_start().starts_with("process "));
+    let kinds: Vec<&str> = lines.next().expect("the heads").split_whitespace().skip(1).collect();
+    let mut sums = BTreeMap::new();
+    for line in lines {
+        for (kind, count) in kinds.iter().zip(line.split_whitespace().skip(2)) {
+            *sums.entry(kind.to_string()).or_default() += count.replace(',', "").parse::<i64>().expect("a number");
+        }
+    }
+    sums
+}
+
+#[test]
+fn the_account_tells_the_kinds_of_faults_apart() {
+    if !has(&["cc"]) {
+        return;
+    }
+    let source = r#"#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static sigjmp_buf back;
+static void handler(int signal) { (void)signal; siglongjmp(back, 1); }
+static volatile char *pages(int protection) {
+    return mmap(0, 256 << 12, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+int main(int count, char **arguments) {
+    (void)count;
+    volatile char *read = pages(PROT_READ), *written = pages(PROT_READ | PROT_WRITE), *none = pages(PROT_NONE);
+    volatile char *copied = pages(PROT_READ | PROT_WRITE);
+    for (int i = 0; i < 100; i++) copied[i << 12] = 1;
+    signal(SIGSEGV, handler);
+    if (!sigsetjmp(back, 1)) (void)*none;
+    for (volatile int i = 0; i < atoi(arguments[1]); i++) written[i << 12] = 1;
+    for (volatile int i = 0; i < atoi(arguments[2]); i++) (void)read[i << 12];
+    for (volatile int i = 0; i < atoi(arguments[4]); i++) if (!sigsetjmp(back, 1)) none[i << 12] = 1;
+    if (fork() == 0) {
+        for (int i = 0; i < atoi(arguments[3]); i++) copied[i << 12] = 2;
+        _exit(0);
+    }
+    wait(0);
+    for (int i = 0; i < atoi(arguments[3]); i++) copied[i << 12] = 3;
+}"#;
+    let scratch = Scratch::new("kinds");
+    let (file, program) = (scratch.write("kinds.c", source), scratch.path().join("kinds"));
+    let mut compiler = std::process::Command::new("cc");
+    let compiled = compiler.args(["-O1", "-static", "-o"]).arg(&program).arg(&file).status().expect("cc runs");
+    assert!(compiled.success());
+    let nothing = faults_of(&program, scratch.path(), [0; 4]);
+    let found = faults_of(&program, scratch.path(), [11, 22, 33, 44]);
+    let more: Vec<(&str, i64)> = found
+        .iter()
+        .map(|(kind, count)| (kind.as_str(), count - nothing[kind]))
+        .filter(|(_, more)| *more != 0)
+        .collect();
+    assert_eq!(more, [("copied", 33), ("filled", 11), ("invalid", 44), ("reused", 33), ("zero", 22)]);
 }

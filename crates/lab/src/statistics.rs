@@ -59,7 +59,8 @@ struct Person {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Faults {
-    zero: u64,
+    zeroed: u64,
+    zero_page: u64,
     file: u64,
     read: u64,
     swapped: u64,
@@ -176,7 +177,8 @@ impl Observer for Statistics {
 impl Faults {
     fn count(&mut self, kind: FaultKind) {
         let counter = match kind {
-            FaultKind::ZeroFill | FaultKind::ZeroPage => &mut self.zero,
+            FaultKind::ZeroFill => &mut self.zeroed,
+            FaultKind::ZeroPage => &mut self.zero_page,
             FaultKind::FileMinor => &mut self.file,
             FaultKind::FileMajor => &mut self.read,
             FaultKind::SwapIn => &mut self.swapped,
@@ -188,13 +190,19 @@ impl Faults {
     }
 
     fn add(&mut self, other: Faults) {
-        self.zero += other.zero;
+        self.zeroed += other.zeroed;
+        self.zero_page += other.zero_page;
         self.file += other.file;
         self.read += other.read;
         self.swapped += other.swapped;
         self.copied += other.copied;
         self.reused += other.reused;
         self.invalid += other.invalid;
+    }
+
+    fn total(self) -> u64 {
+        let Faults { zeroed, zero_page, file, read, swapped, copied, reused, invalid } = self;
+        zeroed + zero_page + file + read + swapped + copied + reused + invalid
     }
 }
 
@@ -296,29 +304,15 @@ impl Statistics {
         let used: BTreeMap<Id<Process>, Used> = account.processes().into_iter().collect();
         let mut people: Vec<(&Id<Process>, &Person)> = self.processes.iter().collect();
         people.sort_by_key(|(_, person)| person.pid);
-        let mut table = vec![
-            [
-                "process",
-                "",
-                "instructions",
-                "calls",
-                "zero",
-                "file",
-                "read",
-                "swapped",
-                "copied",
-                "reused",
-                "accesses",
-                "TLB misses",
-                "tables",
-                "end",
-            ]
-            .map(str::to_string)
-            .to_vec(),
-        ];
+        let heads = ["process", "", "instructions", "calls", "faults", "accesses", "TLB misses", "tables", "end"];
+        let mut table = vec![heads.map(str::to_string).to_vec()];
+        let heads = ["process", "", "filled", "zero", "file", "read", "swapped", "copied", "reused", "invalid"];
+        let mut faults_table = vec![heads.map(str::to_string).to_vec()];
         for (process, person) in people.iter().take(PROCESSES_SHOWN) {
             let used = used.get(process).copied().unwrap_or_default();
-            table.push(row(&person.pid.to_string(), &person.name(), person.faults, used, page_bytes, &ending(person)));
+            let (pid, name) = (person.pid.to_string(), person.name());
+            table.push(row(&pid, &name, person.faults, used, page_bytes, &ending(person)));
+            faults_table.push(fault_row(&pid, &name, person.faults));
         }
         if people.len() > PROCESSES_SHOWN {
             let (mut faults, mut sum) = (Faults::default(), Used::default());
@@ -328,13 +322,19 @@ impl Statistics {
             }
             let rest = format!("{} more", people.len() - PROCESSES_SHOWN);
             table.push(row("...", &rest, faults, sum, page_bytes, ""));
+            faults_table.push(fault_row("...", &rest, faults));
         }
+        _ = writeln!(out, "\nprocesses (page faults; data accesses; page-table memory at most)");
+        out.push_str(&text::columns(&table, &[1, 8]));
         _ = writeln!(
             out,
-            "\nprocesses (page faults: filled with zeroes, from file pages in memory, read from the host, read back"
+            "\npage faults (a new page of zeroes; the zero page, for a read; a file's or shared page in memory; read from the"
         );
-        _ = writeln!(out, "from swap or disk, copied on write, already private; tables: page-table memory at most)");
-        out.push_str(&text::columns(&table, &[1, 13]));
+        _ = writeln!(
+            out,
+            "host; read back from swap or disk; copied on write; writable where it is; a signal instead)"
+        );
+        out.push_str(&text::columns(&faults_table, &[1]));
     }
 
     /// The usual measures of scheduling, in virtual time.
@@ -503,23 +503,16 @@ fn ending(person: &Person) -> String {
 
 fn row(pid: &str, name: &str, faults: Faults, used: Used, page_bytes: u64, ending: &str) -> Vec<String> {
     let mut row = vec![pid.to_string(), name.to_string()];
-    row.extend(
-        [
-            used.instructions,
-            used.system_calls,
-            faults.zero,
-            faults.file,
-            faults.read,
-            faults.swapped,
-            faults.copied,
-            faults.reused,
-            used.accesses,
-            used.misses,
-        ]
-        .map(text::number),
-    );
+    row.extend([used.instructions, used.system_calls, faults.total(), used.accesses, used.misses].map(text::number));
     row.push(text::size(used.table_frames * page_bytes));
     row.push(ending.to_string());
+    row
+}
+
+fn fault_row(pid: &str, name: &str, faults: Faults) -> Vec<String> {
+    let Faults { zeroed, zero_page, file, read, swapped, copied, reused, invalid } = faults;
+    let mut row = vec![pid.to_string(), name.to_string()];
+    row.extend([zeroed, zero_page, file, read, swapped, copied, reused, invalid].map(text::number));
     row
 }
 

@@ -13,7 +13,7 @@
 //! The buffer starts small and doubles when it proves too small; a flush costs what is in use.
 //!
 //! Slots are for pieces of 4 KiB, whatever the size of pages, so that translated code is the same for all schemes: a
-//! larger page comes in piece by piece, and goes as a whole.
+//! larger page comes in piece by piece, and goes as a whole. Only its first piece counts as a miss.
 //!
 //! The block begins with a page that the processor may use as it likes: with the `gs` base at the block, registers
 //! and TLB are reached by the same prefix, and a switch of address space is a change of one pointer.
@@ -74,7 +74,7 @@ pub struct Tlb {
     code_generation: u64,
     data_generation: u64,
     code_marks_seen: u64,
-    /// Accesses that had to walk the page table.
+    /// Accesses to pages of which the buffer held nothing that permits them.
     pub misses: u64,
     /// Data accesses made by guest instructions; counted by the processor.
     pub accesses: u64,
@@ -162,7 +162,7 @@ impl Tlb {
 
     /// Puts a page in, after a miss. `entry` permits `access` and has the bits set that go with it.
     pub(crate) fn fill(&mut self, memory: &PhysicalMemory, address: u64, entry: Entry, access: Access) {
-        self.misses += 1;
+        self.misses += u64::from(!self.holds_another_piece(address, access));
         if access == Access::Execute {
             return;
         }
@@ -179,6 +179,19 @@ impl Tlb {
         self.block[READ_TAGS + slot] = tag;
         self.block[WRITE_TAGS + slot] = if write { tag } else { Tlb::never(slot) };
         self.block[ADDENDS + slot] = addend;
+    }
+
+    /// Whether the buffer permits the access to another piece of the same page.
+    fn holds_another_piece(&self, address: u64, access: Access) -> bool {
+        let tags = match access {
+            Access::Read => READ_TAGS,
+            Access::Write => WRITE_TAGS,
+            Access::Execute => return false,
+        };
+        let (piece, page) = (address & !0xfff, address & !(self.page_size - 1));
+        (page..=page + (self.page_size - 1))
+            .step_by(SMALLEST_FRAME)
+            .any(|other| other != piece && self.block[tags + self.slot(other)] == other.wrapping_neg())
     }
 
     /// Keeps a log of what is flushed from now on ([`Self::take_log`]), or none.
@@ -289,7 +302,7 @@ impl Tlb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{PageTable, PagingScheme, mmu};
+    use crate::{PageSize, PageTable, PagingScheme, mmu};
 
     fn one_page(bits: u64) -> (PhysicalMemory, PageTable, Tlb, FrameNumber) {
         let mut memory = PhysicalMemory::new(1 << 20).unwrap();
@@ -335,6 +348,27 @@ mod tests {
         assert_eq!(tlb.lookup(&memory, 0x7000, Access::Write), None);
         mmu::translate(&mut memory, &mut table, &mut tlb, 0x7000, Access::Write).unwrap();
         assert_eq!(memory.take_code_writes(), [frame]);
+    }
+
+    #[test]
+    fn a_large_page_is_missed_once_though_it_comes_in_pieces() {
+        let size = PageSize::of_bits(14).unwrap();
+        let mut memory = PhysicalMemory::with_frames_of(size, 1 << 20).unwrap();
+        let mut table = PageTable::new(PagingScheme::parse("8-8-14").unwrap(), &mut memory).unwrap();
+        let frame = memory.allocate_zeroed().unwrap();
+        table.set(&mut memory, 0x8000, Entry::new(frame, Entry::USER | Entry::WRITABLE)).unwrap();
+        let mut tlb = Tlb::new(&memory);
+        let mut misses = |address, access| {
+            let before = tlb.misses;
+            mmu::translate(&mut memory, &mut table, &mut tlb, address, access).unwrap();
+            tlb.misses - before
+        };
+        assert_eq!([0x8000, 0x9000, 0xbfff, 0x8fff].map(|address| misses(address, Access::Read)), [1, 0, 0, 0]);
+        assert_eq!([0xa000, 0xb000, 0x8000].map(|address| misses(address, Access::Write)), [1, 0, 0]);
+        tlb.flush_page(0x9000, FlushCause::Unmap);
+        assert_eq!(tlb.cached(&memory).count(), 0);
+        mmu::translate(&mut memory, &mut table, &mut tlb, 0xb000, Access::Read).unwrap();
+        assert_eq!(tlb.misses, 3);
     }
 
     #[test]
