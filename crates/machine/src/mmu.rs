@@ -63,24 +63,20 @@ fn walk(
     address: u64,
     access: Access,
 ) -> Result<(FrameNumber, usize), PageFault> {
-    let entry = table.entry(memory, address);
-    let permitted = match access {
+    let permits = |entry: Entry| match access {
         Access::Read => entry.is_readable(),
         Access::Write => entry.is_writable(),
         Access::Execute => entry.is_executable(),
     };
-    if !permitted {
-        return Err(PageFault { address, access, present: entry.is_present() });
-    }
     let marks = if access == Access::Write { Entry::ACCESSED | Entry::DIRTY } else { Entry::ACCESSED };
-    let marked = entry.with(marks);
-    if marked != entry {
-        table.replace(memory, address, marked);
+    let entry = table.change(memory, address, |entry| if permits(entry) { entry.with(marks) } else { entry });
+    if !permits(entry) {
+        return Err(PageFault { address, access, present: entry.is_present() });
     }
     if access == Access::Write {
         memory.note_write(entry.frame());
         memory.note_writable_cached(entry.frame());
     }
-    tlb.fill(memory, address, marked, access);
+    tlb.fill(memory, address, entry, access);
     Ok((entry.frame(), (address as usize) & (memory.frame_size() - 1)))
 }

@@ -238,7 +238,7 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
                     used.system_calls += 1;
                     self.syscall(thread);
                 }
-                Trap::PageFault(fault) => self.page_fault(thread, fault),
+                Trap::PageFault(fault) => used.misses += self.page_fault(thread, fault),
                 Trap::Budget => {}
                 Trap::Exception(exception) => self.exception(thread, exception),
             }
@@ -271,15 +271,19 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
         entry::enter(&mut self.call(thread));
     }
 
-    fn page_fault(&mut self, thread: Id<Thread>, fault: PageFault) {
+    /// Serves a page fault; the misses of the TLB that were served with it.
+    fn page_fault(&mut self, thread: Id<Thread>, fault: PageFault) -> u64 {
         let Thread { registers, instructions, .. } = &self.kernel.threads[thread];
         self.last_fault.check(fault, registers, *instructions);
         let mut call = self.call(thread);
         let space = call.space();
+        let before = call.kernel.spaces[space].tlb.misses;
         if let Err(reason) = mm::fault::handle(&mut call, space, fault) {
             self.observer.before_fault(&self.kernel, thread, Fault::Access(fault, reason));
             signal::fault::page_fault(&mut self.call(thread), fault, reason);
+            return 0;
         }
+        self.kernel.spaces[space].tlb.misses - before
     }
 
     fn exception(&mut self, thread: Id<Thread>, exception: Exception) {

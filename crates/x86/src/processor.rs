@@ -593,7 +593,7 @@ fn forget_sites(tlb: &mut Tlb) {
     let block = tlb.block_mut();
     if block[context::DATA_GENERATION] != generation {
         block[context::DATA_GENERATION] = generation;
-        block[context::SITE_TAGS..context::SITE_TAGS + context::SITES].fill(context::NO_PAGE);
+        context::forget_sites(block);
     }
 }
 

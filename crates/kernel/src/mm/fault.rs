@@ -26,7 +26,7 @@ use abi::mman::{PROT_EXEC, PROT_READ, PROT_WRITE};
 use abi::resource::{RLIMIT_AS, RLIMIT_MEMLOCK, RLIMIT_STACK};
 use abi::{Errno, Error};
 use machine::tlb_model::FlushCause;
-use machine::{Access, Entry, FrameNumber, OutOfFrames, PageFault, PageSize};
+use machine::{Access, Entry, FrameNumber, OutOfFrames, PageFault, PageSize, mmu};
 
 /// An access that no area permits, or that cannot be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,17 @@ impl From<OutOfFrames> for BadAccess {
 pub fn handle(call: &mut Call, space: Id<AddressSpace>, fault: PageFault) -> Result<(), BadAccess> {
     let page = call.kernel.page_size().start(fault.address);
     let served = fill(call, space, fault.address, as_served(call, space, page, fault.access));
-    served.map(|_| ()).inspect_err(|_| call.kernel.emit(Event::PageFault { page, kind: FaultKind::Invalid }))
+    if let Err(bad) = served {
+        call.kernel.emit(Event::PageFault { page, kind: FaultKind::Invalid });
+        return Err(bad);
+    }
+    if fault.access != Access::Execute {
+        // The access would miss the TLB when it is repeated, which costs an exit; so the miss is served here.
+        let AddressSpace { table, tlb, .. } = &mut call.kernel.spaces[space];
+        let filled = mmu::translate(&mut call.kernel.memory, table, tlb, fault.address, fault.access);
+        assert!(filled.is_ok(), "a served fault leaves an entry that permits the access");
+    }
+    Ok(())
 }
 
 /// The access that a fault is served for. A fetch from a page that is not in memory brings it in like a read: only when
@@ -100,10 +110,9 @@ pub(crate) fn fill(
     match served {
         Ok(kind) => {
             let AddressSpace { table, faults, .. } = &mut kernel.spaces[space];
-            let entry = table.entry(&kernel.memory, page);
-            assert!(permits(entry, access), "a served fault leaves an entry that permits the access");
             // So that replacement does not take it before the access is repeated.
-            table.replace(&mut kernel.memory, page, entry.with(Entry::ACCESSED));
+            let entry = table.change(&mut kernel.memory, page, |entry| entry.with(Entry::ACCESSED));
+            assert!(permits(entry, access), "a served fault leaves an entry that permits the access");
             match kind {
                 FaultKind::ZeroFill => faults.zero_fill += 1,
                 FaultKind::ZeroPage => faults.zero_page += 1,

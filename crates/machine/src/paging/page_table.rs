@@ -184,6 +184,22 @@ impl PageTable {
         }
     }
 
+    /// Replaces the last-level entry for `address`, whose table exists, with what `change` makes of it; the new entry.
+    /// Writes only what differs. The caller keeps frame counts and TLBs right.
+    #[inline]
+    pub fn change(&mut self, memory: &mut PhysicalMemory, address: u64, change: impl FnOnce(Entry) -> Entry) -> Entry {
+        let Some((table, index)) = self.leaf(memory, address) else {
+            assert_eq!(change(Entry::NONE), Entry::NONE, "changes make no tables");
+            return Entry::NONE;
+        };
+        let old = self.get(memory, table, index);
+        let new = change(old);
+        if new != old {
+            self.put(memory, table, index, new);
+        }
+        new
+    }
+
     /// Sets the last-level entry for `address`, making tables as needed; the old entry.
     /// The caller keeps frame counts and TLBs right.
     ///
@@ -212,6 +228,7 @@ impl PageTable {
         Ok(old)
     }
 
+    #[inline]
     fn leaf(&self, memory: &PhysicalMemory, address: u64) -> Option<(FrameNumber, usize)> {
         if address >= self.user_end {
             return None;

@@ -35,6 +35,11 @@ pub(crate) fn word(word: usize) -> Operand {
     based(CONTEXT, context::offset(word))
 }
 
+/// The byte of the context that stands for a site's group.
+pub(crate) fn group_of(site: usize) -> Operand {
+    based(CONTEXT, context::group_offset(site))
+}
+
 /// The word whose number is `word` plus a register.
 pub(crate) fn word_at(word: usize, register: u8) -> Operand {
     Operand { base: Some(CONTEXT), index: Some((register, 3)), displacement: context::offset(word) }
@@ -182,6 +187,11 @@ impl Assembler {
     pub(crate) fn store_immediate(&mut self, operand: Operand, value: i32) {
         self.operation(0xc7, 0, operand);
         self.immediate(value);
+    }
+
+    pub(crate) fn store_immediate_byte(&mut self, operand: Operand, value: u8) {
+        self.with_memory(0, &[0xc6], 0, operand);
+        self.byte(value);
     }
 
     pub(crate) fn lea(&mut self, register: u8, operand: Operand) {

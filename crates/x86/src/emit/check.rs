@@ -5,7 +5,7 @@
 //! something else.
 
 use super::Emitter;
-use super::assembler::{Assembler, Condition, Operand, RCX, based, sum, tags, word, word_at};
+use super::assembler::{Assembler, Condition, Operand, RCX, based, group_of, sum, tags, word, word_at};
 use super::registers::{ANY, LOW};
 use crate::exits::{Exit, Miss};
 use crate::native::context;
@@ -63,6 +63,8 @@ struct Check {
     /// The words of the site.
     tag: Operand,
     remembered: Operand,
+    /// The byte of the site's group.
+    used: Operand,
 }
 
 impl Emitter {
@@ -98,6 +100,7 @@ impl Emitter {
             addend: self.scratch(plan, at, allowed),
             tag: word(context::SITE_TAGS + site),
             remembered: word(context::SITE_ADDENDS + site),
+            used: group_of(site),
         };
         let elsewhere = if check.wider && access.constant().is_none() { Some(self.apart(plan, at)) } else { None };
         let cold = self.cold.here();
@@ -220,6 +223,7 @@ impl Emitter {
         }
         self.cold.load(addend, word_at(ADDENDS, addend));
         self.cold.store(check.remembered, addend);
+        self.cold.store_immediate_byte(check.used, 1);
         self.cold.jump(pass);
     }
 

@@ -73,6 +73,10 @@ pub const BOUNCE: usize = 64;
 /// Bytes in the bounce buffer.
 pub const BOUNCE_BYTES: usize = 4096;
 
+/// One byte for each [`SITE_GROUP`] sites, eight in a word: not 0 if one of them may remember a page.
+pub const SITE_GROUPS: usize = 1008;
+/// Sites that are emptied together.
+pub const SITE_GROUP: usize = 32;
 /// Sites: places in translated code that access memory, each of which remembers the page it accessed last. Per site,
 /// minus the address of the page, or [`NO_PAGE`]. Even sites read, odd ones write.
 pub const SITE_TAGS: usize = 1024;
@@ -84,7 +88,8 @@ pub const SITE_ADDENDS: usize = SITE_TAGS + SITES;
 /// with any addend: the host faults.
 pub const NO_PAGE: u64 = 1 << 63;
 
-const _: () = assert!(BOUNCE + 8 + BOUNCE_BYTES / 8 <= ALIGNED_MASKS && ALIGNED_MASKS + 4 <= SITE_TAGS);
+const _: () = assert!(BOUNCE + 8 + BOUNCE_BYTES / 8 <= ALIGNED_MASKS && ALIGNED_MASKS + 4 <= SITE_GROUPS);
+const _: () = assert!(SITE_GROUPS + SITES / SITE_GROUP / 8 <= SITE_TAGS);
 const _: () = assert!(SITE_ADDENDS + SITES <= PROCESSOR_WORDS);
 
 /// The value of [`EXIT`] after a host fault.
@@ -100,6 +105,11 @@ pub const fn offset(word: usize) -> i32 {
 
 /// The flags that translated code keeps in the host's flags: CF, PF, AF, ZF, SF, DF, OF.
 pub const NATIVE_FLAGS: u64 = 0xcd5;
+
+/// The displacement from the host's r13 of the byte that stands for a site's group.
+pub const fn group_offset(site: usize) -> i32 {
+    offset(SITE_GROUPS) + (site / SITE_GROUP) as i32
+}
 
 /// The displacement of a word from the `gs` base.
 pub const fn displacement(word: usize) -> i32 {
@@ -134,8 +144,22 @@ pub fn forget_jump(block: &mut [u64], rip: u64) {
     block[JUMP_TAGS + slot] = if slot == 0 { NO_JUMP } else { 0 };
 }
 
-/// Sets the constant words of a block that was all zeroes or had them set.
+/// Empties all sites that may remember a page.
+pub fn forget_sites(block: &mut [u64]) {
+    for word in 0..SITES / SITE_GROUP / 8 {
+        let mut used = std::mem::take(&mut block[SITE_GROUPS + word]);
+        while used != 0 {
+            let byte = used.trailing_zeros() as usize / 8;
+            used &= !(0xff << (byte * 8));
+            let first = SITE_TAGS + (word * 8 + byte) * SITE_GROUP;
+            block[first..first + SITE_GROUP].fill(NO_PAGE);
+        }
+    }
+}
+
+/// Sets the words of a block that was all zeroes.
 pub fn initialise(block: &mut [u64]) {
+    block[SITE_TAGS..SITE_TAGS + SITES].fill(NO_PAGE);
     block[SIGN] = 1 << 63;
     block[PAGE_MASK] = !0xfff;
     block[OFFSET_MASK] = 0xfff;
