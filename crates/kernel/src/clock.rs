@@ -69,11 +69,13 @@ impl Clock {
     }
 
     /// Now as CLOCK_MONOTONIC shows it, in nanoseconds.
+    #[inline]
     pub fn monotonic_ns(&self) -> u64 {
         self.boot_offset_ns.saturating_add(self.now.0)
     }
 
     /// Now as CLOCK_REALTIME shows it, in nanoseconds since 1970.
+    #[inline]
     pub fn realtime_ns(&self) -> u64 {
         self.real_start_ns.saturating_add(self.now.0)
     }

@@ -39,16 +39,19 @@ pub struct Call<'a> {
 
 impl Call<'_> {
     /// The calling thread.
+    #[inline]
     pub fn current(&mut self) -> &mut Thread {
         &mut self.kernel.threads[self.thread]
     }
 
     /// The calling process's handle.
+    #[inline]
     pub fn process_id(&self) -> Id<Process> {
         self.kernel.threads[self.thread].process
     }
 
     /// The calling process.
+    #[inline]
     pub fn process(&mut self) -> &mut Process {
         let process = self.process_id();
         &mut self.kernel.processes[process]
@@ -189,6 +192,9 @@ pub fn prepare(call: &mut Call) -> Ready {
             advance(call, operation);
             tty::jobs::serve_closed_masters(call.kernel, call.chooser);
         }
+        if is_undisturbed(call) {
+            return Ready::User;
+        }
         let Some(thread) = call.kernel.threads.get(call.thread) else { return Ready::NotNow };
         let is_blocked = thread.state != ThreadState::Runnable;
         if (is_blocked || call.kernel.processes[thread.process].stopped) && !signal::has_deliverable(call) {
@@ -207,6 +213,16 @@ pub fn prepare(call: &mut Call) -> Ready {
             Delivered::Stopped | Delivered::Died => return Ready::NotNow,
         }
     }
+}
+
+/// Whether nothing keeps the thread from user mode: most threads, most of the time.
+#[inline]
+fn is_undisturbed(call: &Call) -> bool {
+    let Some(thread) = call.kernel.threads.get(call.thread) else { return false };
+    thread.state == ThreadState::Runnable
+        && thread.operation.is_none()
+        && !call.kernel.processes[thread.process].stopped
+        && !signal::has_deliverable(call)
 }
 
 /// Settles a call that a signal interrupted, now that a handler will run, signal(7) "Interruption of system calls".

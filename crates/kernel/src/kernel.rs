@@ -206,6 +206,7 @@ impl Kernel {
     }
 
     /// What happened since the last call, in order.
+    #[inline]
     pub fn take_records(&mut self, into: &mut Vec<Record>) {
         into.clear();
         std::mem::swap(&mut self.outbox, into);
@@ -222,7 +223,6 @@ impl Kernel {
         while let Some(thread) = self.waits.first(key) {
             self.emit(Event::Woken { thread, key });
             self.unblock(thread);
-            self.waits.cancel(thread);
         }
         if self.waits.has_watches() {
             crate::fs::epoll::notice(self, key);
@@ -260,6 +260,7 @@ impl Kernel {
 
     /// The same for a thread whose turn was cut short: it keeps its place among those of its priority. Whether it was
     /// listed.
+    #[inline]
     pub(crate) fn put_back(&mut self, thread: Id<Thread>) -> bool {
         let candidate = &mut self.threads[thread];
         let is_ready = candidate.state == ThreadState::Runnable
@@ -273,6 +274,7 @@ impl Kernel {
     }
 
     /// Lets a thread of the queue run.
+    #[inline]
     pub fn start(&mut self, thread: Id<Thread>) {
         self.scheduler.start(thread);
         let place = &mut self.threads[thread].place;

@@ -116,11 +116,13 @@ impl<T> Table<T> {
     }
 
     /// The value, unless the handle is stale.
+    #[inline]
     pub fn get(&self, id: Id<T>) -> Option<&T> {
         self.slots.get(id.index as usize).filter(|slot| slot.generation == id.generation)?.value.as_ref()
     }
 
     /// The value, unless the handle is stale.
+    #[inline]
     pub fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
         self.slots.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)?.value.as_mut()
     }
@@ -161,19 +163,28 @@ impl<T> Index<Id<T>> for Table<T> {
     type Output = T;
     #[inline]
     fn index(&self, id: Id<T>) -> &T {
-        let slot = &self.slots[id.index as usize];
-        assert_eq!(slot.generation, id.generation, "stale handle");
-        slot.value.as_ref().expect("a live handle's slot is full")
+        match self.slots.get(id.index as usize) {
+            Some(Slot { generation, value: Some(value) }) if *generation == id.generation => value,
+            _ => stale(id.index),
+        }
     }
 }
 
 impl<T> IndexMut<Id<T>> for Table<T> {
     #[inline]
     fn index_mut(&mut self, id: Id<T>) -> &mut T {
-        let slot = &mut self.slots[id.index as usize];
-        assert_eq!(slot.generation, id.generation, "stale handle");
-        slot.value.as_mut().expect("a live handle's slot is full")
+        match self.slots.get_mut(id.index as usize) {
+            Some(Slot { generation, value: Some(value) }) if *generation == id.generation => value,
+            _ => stale(id.index),
+        }
     }
+}
+
+/// Apart, so that the way to it takes no room in those who look things up.
+#[cold]
+#[inline(never)]
+fn stale(index: u32) -> ! {
+    panic!("stale handle to slot {index}")
 }
 
 #[cfg(test)]

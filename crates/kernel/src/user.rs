@@ -130,6 +130,7 @@ impl UserBuffer {
     }
 
     /// Notes that the next `length` bytes have been transferred.
+    #[inline]
     pub fn advance(&mut self, length: u64) {
         assert!(length <= self.remaining, "no more is transferred than there is room for");
         self.remaining -= length;
@@ -164,6 +165,7 @@ pub struct UserCStr(pub u64);
 
 impl Call<'_> {
     /// The address space of the calling process.
+    #[inline]
     pub fn space(&self) -> Id<AddressSpace> {
         self.kernel.processes[self.kernel.threads[self.thread].process].space
     }
@@ -340,6 +342,7 @@ impl Call<'_> {
     ///
     /// # Errors
     /// `EFAULT` if no area permits the access.
+    #[inline]
     pub fn resolve(&mut self, address: u64, access: Access) -> Result<(FrameNumber, usize), Error> {
         self.resolve_in(self.space(), address, access)
     }
@@ -348,6 +351,7 @@ impl Call<'_> {
     ///
     /// # Errors
     /// As there.
+    #[inline]
     pub fn resolve_in(
         &mut self,
         space: Id<AddressSpace>,

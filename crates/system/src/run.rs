@@ -314,8 +314,11 @@ impl<P: Processor, C: Chooser, O: Surroundings, V: Observer> System<P, C, O, V> 
     /// The instant that no slice may pass: the next timer, or the end of the run's time.
     #[inline]
     fn next_stop(&self) -> Option<Instant> {
-        let stops = [self.kernel.clock.next_expiry(), self.time_limit, self.looks.last().copied()];
-        stops.into_iter().flatten().min()
+        let earlier = |one: Option<Instant>, other: Option<Instant>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        earlier(earlier(self.kernel.clock.next_expiry(), self.time_limit), self.looks.last().copied())
     }
 
     /// Lets observers look if it is time.

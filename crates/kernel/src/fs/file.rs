@@ -18,6 +18,7 @@ impl Call<'_> {
     ///
     /// # Errors
     /// `EBADF` if it is not open.
+    #[inline]
     pub fn file(&self, fd: Fd) -> Result<Id<FileDescription>, Error> {
         self.fd_entry(fd).map(|entry| entry.file)
     }
@@ -26,6 +27,7 @@ impl Call<'_> {
     ///
     /// # Errors
     /// `EBADF` if it is not open, or was opened with `O_PATH`.
+    #[inline]
     pub fn usable_file(&self, fd: Fd) -> Result<Id<FileDescription>, Error> {
         let file = self.file(fd)?;
         if self.kernel.files[file].is_path_only() {
@@ -38,11 +40,13 @@ impl Call<'_> {
     ///
     /// # Errors
     /// `EBADF` if it is not open.
+    #[inline]
     pub fn fd_entry(&self, fd: Fd) -> Result<FdEntry, Error> {
         self.fd_table().get(fd).ok_or(Errno::EBADF.because("the descriptor is not open"))
     }
 
     /// The calling thread's descriptors.
+    #[inline]
     pub fn fd_table(&self) -> &FdTable {
         &self.kernel.fd_tables[self.kernel.threads[self.thread].fd_table]
     }
@@ -54,12 +58,14 @@ impl Call<'_> {
     }
 
     /// Adds a holder of an open file: an operation, a message in flight, a mapping.
+    #[inline]
     pub fn hold(&mut self, file: Id<FileDescription>) -> Id<FileDescription> {
         self.kernel.files[file].references += 1;
         file
     }
 
     /// Drops a holder of an open file; the last one closes it.
+    #[inline]
     pub fn release_file(&mut self, file: Id<FileDescription>) {
         release(self.kernel, file);
     }

@@ -114,9 +114,12 @@ impl Kernel {
     /// Frees what earlier calls left loose.
     #[inline]
     pub(crate) fn sweep_loose_nodes(&mut self) {
-        if self.vfs.loose.is_empty() {
-            return;
+        if !self.vfs.loose.is_empty() {
+            self.free_loose_nodes();
         }
+    }
+
+    fn free_loose_nodes(&mut self) {
         for node in std::mem::take(&mut self.vfs.loose) {
             if self.vfs.nodes.get(node).is_some() {
                 self.free_if_unused(node);

@@ -14,12 +14,12 @@ use std::collections::{BTreeSet, VecDeque};
 /// The threads that are ready, in order of arrival, and the one that runs.
 ///
 /// # Invariants
-/// - `listed` holds exactly the members of `queue`;
+/// - `listed` is true for exactly the indices of the members of `queue`;
 /// - the running thread is not in the queue.
 #[derive(Clone, Debug, Default)]
 pub struct Scheduler {
     queue: VecDeque<Id<Thread>>,
-    listed: BTreeSet<Id<Thread>>,
+    listed: Vec<bool>,
     current: Option<Id<Thread>>,
     yielded: bool,
     has_just_started: bool,
@@ -33,6 +33,7 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// The threads that are ready.
+    #[inline]
     pub fn queue(&self) -> &VecDeque<Id<Thread>> {
         &self.queue
     }
@@ -44,12 +45,23 @@ impl Scheduler {
     }
 
     /// Puts a thread at the end of the queue, unless it is there already or runs; whether it was put there.
+    #[inline]
     pub(crate) fn enqueue(&mut self, thread: Id<Thread>) -> bool {
-        let is_new = self.current != Some(thread) && self.listed.insert(thread);
+        let index = thread.index() as usize;
+        if index >= self.listed.len() {
+            self.listed.resize(index + 1, false);
+        }
+        let is_new = self.current != Some(thread) && !self.listed[index];
         if is_new {
+            self.listed[index] = true;
             self.queue.push_back(thread);
         }
         is_new
+    }
+
+    /// Takes a thread out of `listed`; whether it was there.
+    fn unlist(&mut self, thread: Id<Thread>) -> bool {
+        self.listed.get_mut(thread.index() as usize).is_some_and(std::mem::take)
     }
 
     /// Whether any thread is of a class that goes before the usual ones.
@@ -92,15 +104,16 @@ impl Scheduler {
 
     /// Takes a thread out of the queue: it was stopped, or ended.
     pub(crate) fn forget(&mut self, thread: Id<Thread>) {
-        if self.listed.remove(&thread) {
+        if self.unlist(thread) {
             self.queue.retain(|listed| *listed != thread);
         }
     }
 
     /// Lets a thread of the queue run.
+    #[inline]
     pub(crate) fn start(&mut self, thread: Id<Thread>) {
         assert!(self.current.is_none(), "one thread runs at a time");
-        assert!(self.listed.remove(&thread), "the chooser picks a member of the queue");
+        assert!(self.unlist(thread), "the chooser picks a member of the queue");
         let index = self.queue.iter().position(|listed| *listed == thread).expect("it is listed");
         self.queue.remove(index);
         self.current = Some(thread);
@@ -116,6 +129,7 @@ impl Scheduler {
     }
 
     /// Nobody runs any more. The caller makes the thread ready again if it is.
+    #[inline]
     pub fn stop(&mut self) {
         self.current = None;
     }
@@ -126,6 +140,7 @@ impl Scheduler {
     }
 
     /// Whether the running thread has given up its slice.
+    #[inline]
     pub fn has_yielded(&self) -> bool {
         self.yielded
     }

@@ -91,10 +91,12 @@ pub fn candidates(kernel: &mut Kernel) -> Option<VecDeque<Id<Thread>>> {
 }
 
 /// Whether the running thread goes on, now that who is ready or how urgent has changed.
+#[inline]
 pub fn goes_on(kernel: &mut Kernel, running: Id<Thread>) -> bool {
-    if !kernel.scheduler.take_reconsideration() {
-        return true;
-    }
+    !kernel.scheduler.take_reconsideration() || is_among_first(kernel, running)
+}
+
+fn is_among_first(kernel: &Kernel, running: Id<Thread>) -> bool {
     let is_ready = kernel.threads.get(running).is_some_and(|thread| thread.state == ThreadState::Runnable);
     let everybody = kernel.scheduler.queue().iter().copied().chain([running]);
     !is_ready || on_processors(kernel, everybody).contains(&running)

@@ -77,7 +77,12 @@ fn counts(kernel: &Kernel, clock: ClockId, thread: Id<Thread>) -> bool {
 }
 
 /// How many instructions a thread may retire before a timer on its processor time expires; at most `slice`, at least 1.
+#[inline]
 pub fn limit(kernel: &Kernel, thread: Id<Thread>, slice: u64) -> u64 {
+    if kernel.cpu_timers.pending.is_empty() { slice.max(1) } else { earliest(kernel, thread, slice) }
+}
+
+fn earliest(kernel: &Kernel, thread: Id<Thread>, slice: u64) -> u64 {
     let mut limit = slice;
     for pending in &kernel.cpu_timers.pending {
         if counts(kernel, pending.clock, thread) {
@@ -88,10 +93,14 @@ pub fn limit(kernel: &Kernel, thread: Id<Thread>, slice: u64) -> u64 {
 }
 
 /// Serves the timers that have expired, now that a slice has been added to its thread's processor time.
+#[inline]
 pub fn check(kernel: &mut Kernel, chooser: &mut dyn Chooser) {
-    if kernel.cpu_timers.pending.is_empty() {
-        return;
+    if !kernel.cpu_timers.pending.is_empty() {
+        serve_expired(kernel, chooser);
     }
+}
+
+fn serve_expired(kernel: &mut Kernel, chooser: &mut dyn Chooser) {
     let expired = |kernel: &Kernel| {
         let timers = &kernel.cpu_timers.pending;
         timers.iter().position(|pending| pending.at_ns <= clocks::read(kernel, pending.clock))

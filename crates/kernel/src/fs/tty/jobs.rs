@@ -196,10 +196,15 @@ pub fn hang_up(kernel: &mut Kernel, chooser: &mut dyn Chooser, terminal: Id<Term
 }
 
 /// Hangs up the terminals whose masters were closed during the present call.
+#[inline]
 pub fn serve_closed_masters(kernel: &mut Kernel, chooser: &mut dyn Chooser) {
-    if kernel.terminals.closing.is_empty() {
-        return;
+    if !kernel.terminals.closing.is_empty() {
+        hang_up_closing(kernel, chooser);
     }
+}
+
+#[cold]
+fn hang_up_closing(kernel: &mut Kernel, chooser: &mut dyn Chooser) {
     for terminal in std::mem::take(&mut kernel.terminals.closing) {
         hang_up(kernel, chooser, terminal);
         super::device::free_if_unused(kernel, terminal);
