@@ -82,6 +82,7 @@ pub const F_SETSIG: u32 = 10;
 pub const F_GETSIG: u32 = 11;
 pub const F_SETOWN_EX: u32 = 15;
 pub const F_GETOWN_EX: u32 = 16;
+pub const F_GETOWNER_UIDS: u32 = 17;
 pub const F_OFD_GETLK: u32 = 36;
 pub const F_OFD_SETLK: u32 = 37;
 pub const F_OFD_SETLKW: u32 = 38;
@@ -97,6 +98,21 @@ pub const F_ADD_SEALS: u32 = 1033;
 pub const F_GET_SEALS: u32 = 1034;
 pub const F_GET_RW_HINT: u32 = 1035;
 pub const F_SET_RW_HINT: u32 = 1036;
+
+/// `F_NOTIFY`: a file was read.
+pub const DN_ACCESS: u32 = 1;
+/// `F_NOTIFY`: a file was changed.
+pub const DN_MODIFY: u32 = 2;
+/// `F_NOTIFY`: a file was made.
+pub const DN_CREATE: u32 = 4;
+/// `F_NOTIFY`: a file was removed.
+pub const DN_DELETE: u32 = 8;
+/// `F_NOTIFY`: a file got another name within the directory.
+pub const DN_RENAME: u32 = 0x10;
+/// `F_NOTIFY`: a file's attributes were changed.
+pub const DN_ATTRIB: u32 = 0x20;
+/// `F_NOTIFY`: the watch goes on after the first event.
+pub const DN_MULTISHOT: u32 = 1 << 31;
 
 pub const FD_CLOEXEC: u32 = 1;
 pub const F_RDLCK: i16 = 0;

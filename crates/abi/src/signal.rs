@@ -113,6 +113,14 @@ pub const SI_MESGQ: i32 = -3;
 pub const SI_ASYNCIO: i32 = -4;
 /// `si_code`: SIGIO without a reason.
 pub const SI_SIGIO: i32 = -5;
+/// `si_code` of signal-driven input and output: something can be read.
+pub const POLL_IN: i32 = 1;
+/// `si_code`: something can be written.
+pub const POLL_OUT: i32 = 2;
+/// `si_code`: a message, such as that a lease is to be given up.
+pub const POLL_MSG: i32 = 3;
+/// `si_code`: the other side is gone.
+pub const POLL_HUP: i32 = 6;
 /// `si_code`: sent by tkill(2) or tgkill(2).
 pub const SI_TKILL: i32 = -6;
 /// SIGILL: illegal operand.

@@ -11,7 +11,7 @@
 
 use crate::clock::Alarm;
 use crate::event::Event;
-use crate::fs::tty;
+use crate::fs::{signal_driven, tty};
 use crate::kernel::Kernel;
 use crate::ports::{Chooser, Outside};
 use crate::process::{CallInProgress, Process, Thread, ThreadState};
@@ -86,7 +86,14 @@ pub fn enter(call: &mut Call) {
         Err(error) => Err(error),
     };
     conclude(call, result);
+    serve_deferred(call);
+}
+
+/// Does what the step just over has left to be done where there is a chooser.
+#[inline]
+fn serve_deferred(call: &mut Call) {
     tty::jobs::serve_closed_masters(call.kernel, call.chooser);
+    signal_driven::serve(call.kernel, call.chooser);
 }
 
 /// The six argument registers of a system call, syscall(2).
@@ -190,7 +197,7 @@ pub fn prepare(call: &mut Call) -> Ready {
             && let Some(operation) = thread.operation.take()
         {
             advance(call, operation);
-            tty::jobs::serve_closed_masters(call.kernel, call.chooser);
+            serve_deferred(call);
         }
         if is_undisturbed(call) {
             return Ready::User;
@@ -206,7 +213,7 @@ pub fn prepare(call: &mut Call) -> Ready {
             call.kernel.unblock(thread);
         }
         let delivered = signal::deliver(call);
-        tty::jobs::serve_closed_masters(call.kernel, call.chooser);
+        serve_deferred(call);
         match delivered {
             Delivered::Nothing if call.current().operation.is_none() => return Ready::User,
             Delivered::Nothing | Delivered::Ignored | Delivered::Handler => {}

@@ -95,6 +95,10 @@ pub struct Kernel {
     pub boot_id: Option<[u8; 16]>,
     /// inotify_init(2).
     pub inotifies: Table<crate::fs::inotify::Inotify>,
+    /// Files that tell their owners of news by signals.
+    pub signal_driven: crate::fs::signal_driven::SignalDriven,
+    /// `/proc/sys/fs/lease*`.
+    pub lease_settings: crate::fs::leases::Settings,
     /// Pipes and the pipes inside FIFOs.
     pub pipes: Table<Pipe>,
     /// `/proc/sys/fs/pipe-*`.
@@ -161,6 +165,8 @@ impl Kernel {
             domain_name: crate::release::DOMAIN.into(),
             boot_id: None,
             inotifies: Table::default(),
+            signal_driven: Default::default(),
+            lease_settings: Default::default(),
             pipes: Table::default(),
             pipe_limits: Default::default(),
             timer_fds: Table::default(),

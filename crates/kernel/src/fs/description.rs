@@ -3,6 +3,7 @@
 use super::devfs::Device;
 use super::generated::Listed;
 use super::node::Node;
+use super::signal_driven::Owner;
 use super::tty::Terminal;
 use crate::fs::Inode;
 use crate::fs::epoll::Epoll;
@@ -33,10 +34,8 @@ pub struct FileDescription {
     pub node: Option<Id<Node>>,
     /// What a directory or a generated file was when it was read from its beginning, so that offsets stay valid.
     pub snapshot: Snapshot,
-    /// Who gets SIGIO and SIGURG, fcntl(2) `F_SETOWN_EX`: `F_OWNER_` kind and number; number 0 is nobody.
-    pub owner: (i32, i32),
-    /// Which signal instead of SIGIO, fcntl(2) `F_SETSIG`; 0 is SIGIO.
-    pub signal: i32,
+    /// Who gets its signals, fcntl(2) "Managing signals".
+    pub owner: Owner,
 }
 
 /// What a directory or a generated file was when it was read from its beginning.
@@ -61,8 +60,7 @@ impl FileDescription {
             references: 1,
             node: None,
             snapshot: Snapshot::None,
-            owner: (0, 0),
-            signal: 0,
+            owner: Owner::default(),
         }
     }
 

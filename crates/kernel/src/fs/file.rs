@@ -135,6 +135,7 @@ impl Call<'_> {
 /// What closing a descriptor does besides emptying its slot in `table`.
 pub(super) fn close_entry(kernel: &mut Kernel, table: Id<FdTable>, entry: FdEntry) {
     super::locks::forget_owner(kernel, table, entry.file);
+    super::dnotify::flush(kernel, table, entry.file);
     let current = kernel.scheduler.current().and_then(|thread| kernel.threads.get(thread));
     if let Some(process) = current.map(|thread| thread.process) {
         message_queue::flush(kernel, entry.file, process);
@@ -198,15 +199,16 @@ fn release_one(kernel: &mut Kernel, file: Id<FileDescription>) {
     }
     super::locks::forget_description(kernel, file);
     super::epoll::file_closed(kernel, file);
+    super::signal_driven::forget(kernel, file);
     if !kernel.files[file].is_path_only() {
         let is_written = kernel.files[file].is_writable();
         inotify::notify_file(kernel, file, if is_written { IN_CLOSE_WRITE } else { IN_CLOSE_NOWRITE });
     }
     let description = kernel.files.remove(file);
-    if let FileObject::Inode(inode) = description.object
-        && description.is_writable()
-    {
-        kernel.vfs.inodes[inode].writers -= 1;
+    if let FileObject::Inode(inode) = description.object {
+        let inode = &mut kernel.vfs.inodes[inode];
+        inode.writers -= u32::from(description.is_writable());
+        inode.readers -= u32::from(description.is_readable() && !description.is_writable());
     }
     super::ops::close_object(kernel, &description);
     if let Some(node) = description.node {

@@ -1,6 +1,7 @@
 //! Inodes: files, directories and the rest, whatever their names and wherever their bytes come from, inode(7).
 
 use super::description::FileObject;
+use super::dnotify::DirectoryWatch;
 use super::generated::Generated;
 use super::inotify::Inotify;
 use super::locks::Locks;
@@ -31,6 +32,8 @@ pub struct Vfs {
     pub(super) loose: Vec<Id<Node>>,
     /// How many inodes are watched, inotify(7), counting each watch.
     pub(super) watches: u32,
+    /// How many interests in directories there are, fcntl(2) `F_NOTIFY`.
+    pub(super) directory_watches: u32,
     /// The last number that tied two events together.
     pub(super) last_cookie: u32,
 }
@@ -75,14 +78,18 @@ pub struct Inode {
     pub may_be_linked: bool,
     /// Who holds it.
     pub references: u32,
-    /// Descriptions that may write to it, and writable shared mappings.
+    /// Descriptions that may write to it.
     pub writers: u32,
+    /// Descriptions that may only read it.
+    pub readers: u32,
     /// Programs that run it: nobody may open it for writing, execve(2) `ETXTBSY`.
     pub executed: u32,
     /// Locks on it.
     pub locks: Locks,
     /// Who watches it, inotify(7), and under which number.
     pub watchers: Vec<(Id<Inotify>, i32)>,
+    /// Who watches it as a directory by signals, fcntl(2) `F_NOTIFY`.
+    pub directory_watches: Vec<DirectoryWatch>,
 }
 
 /// A host file under an inode.
@@ -172,9 +179,11 @@ impl Inode {
             may_be_linked: false,
             references: 0,
             writers: 0,
+            readers: 0,
             executed: 0,
             locks: Locks::default(),
             watchers: Vec::new(),
+            directory_watches: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::description::FileDescription;
 use super::fd_table::FdTable;
 use super::inode::Inode;
+use super::leases::Lease;
 use super::locks::{Mode, Owner, RecordLock, TakeWhole, WholeLock, inode_of};
 use crate::kernel::Kernel;
 use crate::syscalls::operation::Operation;
@@ -16,7 +17,7 @@ pub(crate) fn text(kernel: &Kernel) -> Vec<u8> {
     let mut number = 0;
     for (id, inode) in kernel.vfs.inodes.iter() {
         let locks = &inode.locks;
-        if locks.records.is_empty() && locks.whole.is_empty() {
+        if locks.records.is_empty() && locks.whole.is_empty() && locks.leases.is_empty() {
             continue;
         }
         let waiting = kernel.waits.on(WaitKey::FileLock(id));
@@ -47,6 +48,20 @@ pub(crate) fn text(kernel: &Kernel) -> Vec<u8> {
                 let _ = writeln!(text, "{number}: -> {}", whole_line(kernel, inode, &take));
             }
         }
+        for (index, held) in locks.leases.iter().enumerate() {
+            number += 1;
+            let _ = writeln!(text, "{number}: {}", lease_line(kernel, inode, held));
+            for operation in &waiting {
+                // Each waiter is shown once, behind the lease that it was told to wait for.
+                if let Operation::BreakLease(breaker) = operation
+                    && index == 0
+                {
+                    let (mode, pid) = (mode_name(breaker.wanted), breaker.pid);
+                    // Linux does not know the file of who has not opened it yet.
+                    let _ = writeln!(text, "{number}: -> LEASE  BREAKER   {mode} {pid} <none>:0 0 EOF");
+                }
+            }
+        }
     }
     text.into_bytes()
 }
@@ -60,7 +75,9 @@ pub(crate) fn text_of_file(kernel: &Kernel, file: Id<FileDescription>, table: Id
     let records = records.map(|held| record_line(kernel, inode, held));
     let whole = inode.locks.whole.iter().filter(|held| held.file == file);
     let whole = whole.map(|held| whole_line(kernel, inode, held));
-    for (index, line) in records.chain(whole).enumerate() {
+    let leases = inode.locks.leases.iter().filter(|held| held.file == file);
+    let leases = leases.map(|held| lease_line(kernel, inode, held));
+    for (index, line) in records.chain(whole).chain(leases).enumerate() {
         let _ = writeln!(text, "lock:\t{}: {line}", index + 1);
     }
     text
@@ -80,6 +97,12 @@ fn record_line(kernel: &Kernel, inode: &Inode, lock: &RecordLock) -> String {
 fn whole_line(kernel: &Kernel, inode: &Inode, lock: &WholeLock) -> String {
     let (mode, place) = (mode_name(lock.mode), place_name(kernel, inode));
     format!("FLOCK  ADVISORY  {mode} {} {place} 0 EOF", lock.pid)
+}
+
+fn lease_line(kernel: &Kernel, inode: &Inode, lease: &Lease) -> String {
+    let state = if lease.is_breaking() { "BREAKING" } else { "ACTIVE  " };
+    let (mode, place) = (lease.target().map_or("UNLCK", mode_name), place_name(kernel, inode));
+    format!("LEASE  {state}  {mode} {} {place} 0 EOF", lease.pid)
 }
 
 fn mode_name(mode: Mode) -> &'static str {

@@ -7,6 +7,7 @@
 use super::description::{FileDescription, FileObject};
 use super::fd_table::FdTable;
 use super::inode::Inode;
+use super::leases::{self, Lease};
 use crate::entry::Call;
 use crate::kernel::Kernel;
 use crate::process::{Thread, ThreadState};
@@ -28,6 +29,8 @@ pub struct Locks {
     pub records: Vec<RecordLock>,
     /// flock(2) locks.
     pub whole: Vec<WholeLock>,
+    /// Leases, in the order in which they were taken.
+    pub leases: Vec<Lease>,
 }
 
 /// A lock of flock(2).
@@ -282,6 +285,7 @@ pub(super) fn forget_owner(kernel: &mut Kernel, table: Id<FdTable>, file: Id<Fil
 /// The last holder of `file` let it go: its flock(2) and open file description locks go.
 pub(super) fn forget_description(kernel: &mut Kernel, file: Id<FileDescription>) {
     let Some(inode) = inode_of(kernel, file) else { return };
+    leases::forget_description(kernel, inode, file);
     let locks = &mut kernel.vfs.inodes[inode].locks;
     if !locks.records.is_empty() {
         give_up(kernel, inode, Owner::Description(file), 0, u64::MAX);

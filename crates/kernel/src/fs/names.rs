@@ -2,6 +2,7 @@
 //!
 //! Paths are resolved by the caller; here permissions are checked and nodes moved. The host is never asked to change.
 
+use super::dnotify;
 use super::inode::{DirectoryEntry, Inode, InodeKind};
 use super::inotify;
 use super::mount::FileSystem;
@@ -239,6 +240,7 @@ fn tell_of_rename(call: &mut Call, source: Id<Node>, old: &Found, new: &Found) {
     let cookie = inotify::next_cookie(call.kernel);
     inotify::notify_entry(call.kernel, old.directory, &old.name, IN_MOVED_FROM | flag, cookie);
     inotify::notify_entry(call.kernel, new.directory, &new.name, IN_MOVED_TO | flag, cookie);
+    dnotify::renamed(call.kernel, old.directory, new.directory);
     let inode = call.kernel.vfs.nodes[source].inode;
     inotify::notify_self(call.kernel, inode, IN_MOVE_SELF);
 }

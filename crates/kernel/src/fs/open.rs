@@ -16,7 +16,7 @@ use abi::fcntl::{
     O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY, O_TMPFILE,
     O_TMPFILE_BIT, O_TRUNC, O_WRONLY,
 };
-use abi::inotify::{IN_CREATE, IN_MODIFY, IN_OPEN};
+use abi::inotify::{IN_CREATE, IN_OPEN};
 use abi::stat::{S_IFDIR, S_IFMT, S_IFREG, S_ISGID};
 use abi::{Errno, Error};
 
@@ -48,13 +48,9 @@ pub(super) struct Located {
 pub(super) fn open_located(call: &mut Call, located: Located, flags: u32) -> Result<Id<FileDescription>, Error> {
     let Located { node, truncates } = located;
     let file = open_node(call, node, flags)?;
-    if truncates {
-        let inode = call.kernel.vfs.nodes[node].inode;
-        if let Err(error) = super::size::truncate(call, inode, 0) {
-            call.release_file(file);
-            return Err(error);
-        }
-        inotify::notify(call.kernel, node, IN_MODIFY);
+    if truncates && let Err(error) = super::size::truncate_named(call, node, 0) {
+        call.release_file(file);
+        return Err(error);
     }
     Ok(file)
 }
@@ -316,10 +312,10 @@ pub(crate) fn open_node(call: &mut Call, node: Id<Node>, flags: u32) -> Result<I
         }
     };
     let mut description = FileDescription::new(object, kept);
-    if let FileObject::Inode(id) = object
-        && description.is_writable()
-    {
-        call.kernel.vfs.inodes[id].writers += 1;
+    if let FileObject::Inode(id) = object {
+        let inode = &mut call.kernel.vfs.inodes[id];
+        inode.writers += u32::from(description.is_writable());
+        inode.readers += u32::from(description.is_readable() && !description.is_writable());
     }
     description.node = Some(node);
     call.kernel.hold_node(node);

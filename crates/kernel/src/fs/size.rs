@@ -1,11 +1,24 @@
 //! Changing a file's size and giving up parts of it: truncate(2), fallocate(2).
 
 use super::inode::{Inode, InodeKind};
-use super::page_cache;
+use super::node::Node;
+use super::{inotify, page_cache};
 use crate::entry::Call;
 use crate::table::Id;
 use abi::fcntl::{F_SEAL_GROW, F_SEAL_SHRINK};
+use abi::inotify::IN_MODIFY;
 use abi::{Errno, Error};
+
+/// Sets the size of a regular file with a name, and tells who watches it. As [`truncate`].
+///
+/// # Errors
+/// As there.
+pub(in crate::fs) fn truncate_named(call: &mut Call, node: Id<Node>, size: u64) -> Result<(), Error> {
+    let inode = call.kernel.vfs.nodes[node].inode;
+    truncate(call, inode, size)?;
+    inotify::notify(call.kernel, node, IN_MODIFY);
+    Ok(())
+}
 
 /// Sets a regular file's size; the caller has checked that it may be written.
 ///

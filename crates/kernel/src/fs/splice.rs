@@ -4,6 +4,7 @@
 use super::bytes;
 use super::description::{FileDescription, FileObject, Transfer};
 use super::inode::Inode;
+use super::signal_driven::{self, News};
 use super::{devfs, file, stream};
 use crate::entry::Call;
 use crate::event::Event;
@@ -143,6 +144,7 @@ impl Splice {
                 call.kernel.pipes[from].skip(count);
                 call.kernel.emit(Event::PipeRead { pipe: from, bytes: count });
                 call.kernel.wake(WaitKey::PipeWritable(from));
+                signal_driven::tell(call.kernel, signal_driven::Source::PipeWriters(from), News::Writable);
                 advance(call, &mut self.output, count);
                 Ok(Transfer::Done(count))
             }
@@ -205,6 +207,7 @@ fn note_written(call: &mut Call, pipe: Id<Pipe>, count: usize) {
     if count > 0 {
         call.kernel.emit(Event::PipeWrote { pipe, bytes: count });
         call.kernel.wake(WaitKey::PipeReadable(pipe));
+        signal_driven::tell(call.kernel, signal_driven::Source::PipeReaders(pipe), News::Readable);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::entry::Call;
 use crate::event::Event;
 use crate::fs::Transfer;
 use crate::fs::poll::Readiness;
+use crate::fs::signal_driven::{self, News, Source};
 use crate::kernel::Kernel;
 use crate::structures::{self, Room};
 use crate::table::Id;
@@ -379,6 +380,9 @@ pub fn write(call: &mut Call, id: Id<Pipe>, from: &mut UserBuffer, mode: WriteMo
     {
         return Err(Errno::ENOMEM.because("the kernel's structures have half of the machine's memory"));
     }
+    if from.remaining() == 0 {
+        return Ok(Transfer::Done(0));
+    }
     let mut done = 0;
     while from.remaining() > 0 {
         let pipe = &call.kernel.pipes[id];
@@ -402,6 +406,8 @@ pub fn write(call: &mut Call, id: Id<Pipe>, from: &mut UserBuffer, mode: WriteMo
             Err(error) => return Err(error),
         }
     }
+    // Linux tells the readers of every attempt to write, pipe_write().
+    signal_driven::tell(call.kernel, Source::PipeReaders(id), News::Readable);
     if done == 0 && from.remaining() > 0 {
         return Ok(Transfer::WouldBlock(WaitKey::PipeWritable(id).into()));
     }
@@ -480,6 +486,8 @@ pub fn read(call: &mut Call, id: Id<Pipe>, to: &mut UserBuffer) -> Result<Transf
         }
         pipe.consume(chunk);
     }
+    // Linux tells the writers of every attempt to read, pipe_read().
+    signal_driven::tell(call.kernel, Source::PipeWriters(id), News::Writable);
     if done == 0 {
         return Ok(match call.kernel.pipes[id].writers {
             0 => Transfer::Done(0),
@@ -618,6 +626,11 @@ pub fn close(kernel: &mut Kernel, id: Id<Pipe>, ends: Ends) -> bool {
     }
     if no_writers && ends.write {
         kernel.wake(WaitKey::PipeReadable(id));
+    }
+    if no_readers != no_writers {
+        // pipe_release(): whichever side is left is told.
+        signal_driven::tell(kernel, Source::PipeReaders(id), News::Readable);
+        signal_driven::tell(kernel, Source::PipeWriters(id), News::Writable);
     }
     if no_readers && no_writers {
         remove(kernel, id);

@@ -16,8 +16,8 @@ use crate::wait::{Keys, WaitKey};
 use abi::fcntl::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
 use abi::poll::POLLIN;
 use abi::signal::{
-    SI_ASYNCIO, SI_MESGQ, SI_QUEUE, SI_SIGIO, SI_TIMER, SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGIO, SIGSEGV, SIGTRAP,
-    SigInfo, SignalFdInfo,
+    POLL_HUP, SI_ASYNCIO, SI_MESGQ, SI_QUEUE, SI_SIGIO, SI_TIMER, SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGIO, SIGSEGV,
+    SIGTRAP, SigInfo, SignalFdInfo,
 };
 use abi::{Errno, Error, Wire};
 
@@ -116,6 +116,7 @@ fn describe(info: &SigInfo) -> SignalFdInfo {
             }
             SIGILL | SIGFPE | SIGSEGV | SIGBUS | SIGTRAP => told.address = info.address(),
             SIGIO => (told.band, told.fd) = (info.fields[0] as u32, info.fields[1] as i32),
+            _ if code <= POLL_HUP => (told.band, told.fd) = (info.fields[0] as u32, info.fields[1] as i32),
             _ => (told.pid, told.uid) = (info.pid() as u32, info.uid()),
         },
         _ => (told.pid, told.uid) = (info.pid() as u32, info.uid()),

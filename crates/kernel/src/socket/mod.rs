@@ -95,6 +95,8 @@ pub struct Socket {
     queue: Queue,
     /// Weight of what it has sent and nobody has received.
     sent: usize,
+    /// Whether somebody met a full send buffer since there was room last: `SOCKWQ_ASYNC_NOSPACE`.
+    wants_room: bool,
     /// shutdown(2) of the receiving half, by this side or the sending half of the peer.
     pub receive_shut: bool,
     /// shutdown(2) of the sending half, by this side or the receiving half of the peer.
@@ -136,6 +138,7 @@ impl Socket {
             admirers: Default::default(),
             queue: Queue::default(),
             sent: 0,
+            wants_room: false,
             receive_shut: false,
             send_shut: false,
             error: None,

@@ -160,8 +160,9 @@ fn send_stream(call: &mut Call, send: &mut Send) -> Result<Transfer, Error> {
     if send.from.remaining() == 0 {
         return Ok(Transfer::Done(0));
     }
-    let socket = &call.kernel.sockets[send.socket];
+    let socket = &mut call.kernel.sockets[send.socket];
     if socket.sent >= socket.options.send_buffer {
+        socket.wants_room = true;
         return Ok(Transfer::WouldBlock(WaitKey::SocketWritable(send.socket).into()));
     }
     let most = (socket.options.send_buffer / 2).saturating_sub(64).clamp(1, MAX_STREAM_PART);
@@ -262,8 +263,9 @@ pub(crate) fn write_bytes(
             crate::signal::raise_pipe(call);
         }
     })?;
-    let Socket { sent, options, .. } = &call.kernel.sockets[socket];
+    let Socket { sent, options, wants_room, .. } = &mut call.kernel.sockets[socket];
     if *sent >= options.send_buffer {
+        *wants_room = true;
         return Ok(Transfer::WouldBlock(WaitKey::SocketWritable(socket).into()));
     }
     let most = (options.send_buffer / 2).saturating_sub(64).clamp(1, MAX_STREAM_PART);

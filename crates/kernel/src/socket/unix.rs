@@ -5,6 +5,7 @@ use super::message::Message;
 use super::{Kind, PeerCredentials, Socket, State, address};
 use crate::entry::Call;
 use crate::fs::poll::Readiness;
+use crate::fs::signal_driven::{self, News, Source};
 use crate::fs::{Fd, InodeKind, open, path, permission};
 use crate::kernel::Kernel;
 use crate::syscalls::operation::{Flow, SysResult};
@@ -206,6 +207,7 @@ pub(super) fn connect(call: &mut Call, id: Id<Socket>, address: &Address) -> Res
     if let State::Listening { pending, .. } = &mut call.kernel.sockets[listener].state {
         pending.push_back(accepted);
     }
+    signal_driven::tell_receiver(call.kernel, listener, News::Readable);
     call.kernel.wake(WaitKey::SocketReadable(listener));
     call.kernel.wake(WaitKey::SocketWritable(id));
     Ok(Attempt::Connected)
@@ -280,6 +282,7 @@ pub(super) fn deliver(kernel: &mut Kernel, to: Id<Socket>, message: Message) {
     // Whoever sends next meets the bound.
     crate::structures::grow(kernel, bytes as u64);
     kernel.emit(crate::event::Event::SocketSent { from: sender, to, bytes });
+    signal_driven::tell_receiver(kernel, to, News::Readable);
     kernel.wake(WaitKey::SocketReadable(to));
 }
 
@@ -289,7 +292,11 @@ pub(super) fn discharge(kernel: &mut Kernel, from: Id<Socket>, message: &Message
     if let Some(socket) = kernel.sockets.get_mut(sender) {
         socket.sent -= weight;
         if socket.is_writable() {
+            let wanted_room = std::mem::take(&mut socket.wants_room);
             kernel.wake(WaitKey::SocketWritable(sender));
+            if wanted_room {
+                signal_driven::tell(kernel, Source::Socket(sender), News::Writable);
+            }
         }
     }
     if kernel.sockets[from].kind == Kind::Datagram {
@@ -310,6 +317,11 @@ pub(super) fn shutdown(kernel: &mut Kernel, id: Id<Socket>, receiving: bool, sen
         let other = &mut kernel.sockets[peer];
         other.receive_shut |= sending;
         other.send_shut |= receiving;
+        match (sending, receiving) {
+            (true, true) => signal_driven::tell_receiver(kernel, peer, News::HungUp),
+            (true, false) => signal_driven::tell_receiver(kernel, peer, News::Readable),
+            (false, _) => {}
+        }
     }
     for changed in [Some(id), peer].into_iter().flatten() {
         kernel.wake(WaitKey::SocketReadable(changed));
@@ -344,6 +356,7 @@ fn release(kernel: &mut Kernel, id: Id<Socket>, embryo: Embryo) {
         if has_unread || embryo == Embryo::Yes {
             other.error = Some(Errno::ECONNRESET);
         }
+        signal_driven::tell_receiver(kernel, peer, News::HungUp);
         kernel.wake(WaitKey::SocketReadable(peer));
         kernel.wake(WaitKey::SocketWritable(peer));
     }

@@ -149,6 +149,7 @@ operations! {
     SpliceMemory(crate::fs::splice::SpliceMemory),
     TakeLock(crate::fs::locks::TakeLock),
     TakeWhole(crate::fs::locks::TakeWhole),
+    BreakLease(crate::fs::leases::BreakLease),
     // terminals
     TerminalRead(crate::fs::tty::transfer::TerminalRead),
     TerminalWrite(crate::fs::tty::transfer::TerminalWrite),

@@ -176,7 +176,7 @@ syscalls! {
     32 dup(fd: Fd) => crate::fs::calls::descriptors::dup, full, "dup(2)", "fs/descriptors.c";
     33 dup2(old: Fd, new: Fd) => crate::fs::calls::descriptors::dup2, full, "dup2(2)", "fs/descriptors.c";
     72 fcntl(fd: Fd, command: u32, argument: u64) => crate::fs::calls::descriptors::fcntl,
-       partial "leases and directory notifications", "fcntl(2)", "fs/control.c";
+       partial "hints about the lifetime of writes", "fcntl(2)", "fs/control.c";
     73 flock(fd: Fd, operation: u32) => crate::fs::calls::descriptors::flock, full, "flock(2)", "fs/locks.c";
     292 dup3(old: Fd, new: Fd, flags: u32) => crate::fs::calls::descriptors::dup3, full, "dup3(2)", "fs/descriptors.c";
     436 close_range(first: u32, last: u32, flags: u32) => crate::fs::calls::descriptors::close_range,

@@ -506,6 +506,10 @@ fn file_lock(scene: &mut Scene<'_>, operation: Option<&Operation>, inode: Id<Ino
             let held = locks.whole.iter().filter(|lock| lock.file != take.file);
             (Some(take.file), "flock", take.mode, held.map(|lock| (Owner::Description(lock.file), 0)).collect())
         }
+        Some(Operation::BreakLease(breaker)) => {
+            let held = locks.leases.iter().map(|lease| (Owner::Description(lease.file), 0));
+            (None, "lease", breaker.wanted, held.collect())
+        }
         _ => (None, "", kernel::fs::locks::Mode::Exclusive, Vec::new()),
     };
     let node = file.and_then(|file| kernel.files.get(file)?.node);

@@ -2,7 +2,8 @@
 
 use crate::entry::Call;
 use crate::fs::locks::{self, Mode, Owner, RecordLock, TakeLock, TakeWhole};
-use crate::fs::{Fd, FdEntry, FileDescription, FileObject, Inode, file, ops};
+use crate::fs::signal_driven::{self, Asks};
+use crate::fs::{Fd, FdEntry, FileDescription, FileObject, Inode, dnotify, file, leases, ops};
 use crate::kernel::Kernel;
 use crate::mm::Backing;
 use crate::syscalls::operation::{Flow, SysResult};
@@ -10,6 +11,7 @@ use crate::table::Id;
 use crate::user::UserPtr;
 use abi::fcntl::*;
 use abi::ioctl::{FIGETBSZ, FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIOQSIZE};
+use abi::signal::SIGRTMAX;
 use abi::{Errno, Error};
 
 /// dup(2).
@@ -114,19 +116,23 @@ pub(crate) fn fcntl(call: &mut Call, fd: Fd, command: u32, argument: u64) -> Sys
             Flow::OK
         }
         F_GETFL => Ok(Flow::Done(u64::from(call.kernel.files[file].flags))),
-        F_SETFL => set_status_flags(call, file, argument as u32),
+        F_SETFL => set_status_flags(call, fd, file, argument as u32),
         F_GETLK | F_OFD_GETLK => test_lock(call, file, command, UserPtr::new(argument)),
         F_SETLK | F_SETLKW | F_OFD_SETLK | F_OFD_SETLKW => set_lock(call, file, command, UserPtr::new(argument)),
-        F_SETOWN | F_GETOWN | F_SETOWN_EX | F_GETOWN_EX | F_SETSIG | F_GETSIG => owner(call, file, command, argument),
+        F_SETOWN | F_GETOWN | F_SETOWN_EX | F_GETOWN_EX | F_SETSIG | F_GETSIG | F_GETOWNER_UIDS => {
+            owner(call, file, command, argument)
+        }
         F_GETPIPE_SZ | F_SETPIPE_SZ => pipe_size(call, file, command, argument),
         F_ADD_SEALS | F_GET_SEALS => seals(call, file, command, argument as u32),
-        F_GETLEASE => Ok(Flow::Done(F_UNLCK as u64)),
+        F_SETLEASE => leases::set(call, fd, file, argument),
+        F_GETLEASE => Ok(Flow::Done(leases::of(call.kernel, file) as u64)),
+        F_NOTIFY => dnotify::watch(call, fd, file, argument as u32),
         _ => Err(Errno::EINVAL.because("unknown command, or one that is not supported")),
     }
 }
 
-fn set_status_flags(call: &mut Call, file: Id<FileDescription>, flags: u32) -> SysResult {
-    const CHANGEABLE: u32 = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+fn set_status_flags(call: &mut Call, fd: Fd, file: Id<FileDescription>, flags: u32) -> SysResult {
+    const CHANGEABLE: u32 = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
     let old = call.kernel.files[file].flags;
     if flags & O_NOATIME != 0
         && old & O_NOATIME == 0
@@ -135,34 +141,42 @@ fn set_status_flags(call: &mut Call, file: Id<FileDescription>, flags: u32) -> S
     {
         return Err(Errno::EPERM.because("`O_NOATIME` is for the file's owner"));
     }
+    // Files that send no signals take the flag and do not keep it, `setfl` of Linux's fs/fcntl.c.
+    let _ = signal_driven::switch(call, fd, file, if flags & O_ASYNC != 0 { Asks::Yes } else { Asks::No });
+    let old = call.kernel.files[file].flags;
     call.kernel.files[file].flags = old & !CHANGEABLE | flags & CHANGEABLE;
     Flow::OK
 }
 
-/// `F_SETOWN` and its kin: who gets SIGIO and SIGURG.
+/// `F_SETOWN` and its kin: who gets the file's signals.
 fn owner(call: &mut Call, file: Id<FileDescription>, command: u32, argument: u64) -> SysResult {
-    let description = &mut call.kernel.files[file];
-    let (kind, id) = description.owner;
+    let owner = call.kernel.files[file].owner;
     match command {
         F_GETOWN => {
+            let (kind, id) = owner.current(call.kernel);
             let id = i64::from(if kind == F_OWNER_PGRP { -id } else { id });
             return Ok(Flow::Done(id as u64));
         }
         F_GETOWN_EX => {
+            let (kind, id) = owner.current(call.kernel);
             call.write(UserPtr::new(argument), &OwnerEx { kind, id })?;
             return Flow::OK;
         }
-        F_GETSIG => return Ok(Flow::Done(description.signal as u64)),
+        F_GETSIG => return Ok(Flow::Done(owner.signal as u64)),
+        F_GETOWNER_UIDS => {
+            call.write(UserPtr::new(argument), &owner.users())?;
+            return Flow::OK;
+        }
         F_SETSIG => {
-            if argument > 64 {
+            if argument > SIGRTMAX as u64 {
                 return Err(Errno::EINVAL.because("no signal has this number"));
             }
-            description.signal = argument as i32;
+            call.kernel.files[file].owner.signal = argument as i32;
             return Flow::OK;
         }
         _ => {}
     }
-    let new = if command == F_SETOWN {
+    let (kind, number) = if command == F_SETOWN {
         let id = argument as i32;
         if id == i32::MIN {
             return Err(Errno::EINVAL.because("no group has this number"));
@@ -175,20 +189,12 @@ fn owner(call: &mut Call, file: Id<FileDescription>, command: u32, argument: u64
         }
         (kind, id)
     };
-    if new.1 != 0 && !exists(call, new) {
-        return Err(Errno::ESRCH.because("no process or group has this number"));
+    if number != 0 && call.kernel.pids.is_free(number) {
+        return Err(Errno::ESRCH.because("no thread, process or group has this number"));
     }
-    call.kernel.files[file].owner = new;
+    let credentials = call.credentials().clone();
+    call.kernel.files[file].owner.choose(kind, number, &credentials);
     Flow::OK
-}
-
-fn exists(call: &Call, (kind, id): (i32, i32)) -> bool {
-    let kernel = &call.kernel;
-    match kind {
-        F_OWNER_TID => kernel.pids.threads.contains_key(&id),
-        F_OWNER_PID => kernel.pids.processes.contains_key(&id) || kernel.pids.threads.contains_key(&id),
-        _ => kernel.processes.iter().any(|(_, process)| process.group == id),
-    }
 }
 
 fn pipe_size(call: &mut Call, file: Id<FileDescription>, command: u32, argument: u64) -> SysResult {
@@ -379,11 +385,14 @@ pub(crate) fn ioctl(call: &mut Call, fd: Fd, request: u32, argument: u64) -> Sys
     match request {
         FIOCLEX => set_close_on_exec(call, fd, true)?,
         FIONCLEX => set_close_on_exec(call, fd, false)?,
-        FIONBIO | FIOASYNC => {
+        FIONBIO => {
             let on: i32 = call.read(UserPtr::new(argument))?;
-            let flag = if request == FIONBIO { O_NONBLOCK } else { O_ASYNC };
             let flags = &mut call.kernel.files[file].flags;
-            *flags = if on != 0 { *flags | flag } else { *flags & !flag };
+            *flags = if on != 0 { *flags | O_NONBLOCK } else { *flags & !O_NONBLOCK };
+        }
+        FIOASYNC => {
+            let on: i32 = call.read(UserPtr::new(argument))?;
+            signal_driven::switch(call, fd, file, if on != 0 { Asks::Yes } else { Asks::No })?;
         }
         FIOQSIZE => {
             let inode = locks::inode_of(call.kernel, file);

@@ -1,7 +1,7 @@
 //! Opening and closing descriptors: open(2), openat2(2), close(2).
 
 use crate::entry::Call;
-use crate::fs::{Fd, InodeKind, open};
+use crate::fs::{Fd, InodeKind, leases, open};
 use crate::ipc::fifo;
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::user::{UserCStr, UserPtr};
@@ -98,6 +98,11 @@ fn open_path(call: &mut Call, base: Fd, path: &[u8], flags: u32, mode: u32, reso
     let node = located.node;
     if flags & O_PATH == 0 && matches!(call.kernel.inode(node).kind, InodeKind::Fifo(_)) {
         return fifo::open(call, node, flags, open::kept_flags(flags));
+    }
+    if flags & O_PATH == 0
+        && let Some(result) = leases::before_open(call, located, flags)
+    {
+        return result;
     }
     let file = open::open_located(call, located, flags)?;
     let fd = call.install_fd(file, flags & O_CLOEXEC != 0)?;

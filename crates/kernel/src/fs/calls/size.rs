@@ -3,7 +3,7 @@
 use crate::entry::Call;
 use crate::fs::path::{self, Follow};
 use crate::fs::permission::WRITE;
-use crate::fs::{Fd, FileDescription, FileObject, InodeKind, inotify, size};
+use crate::fs::{Fd, FileDescription, FileObject, InodeKind, inotify, leases, size};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::user::UserCStr;
@@ -31,9 +31,10 @@ pub(crate) fn truncate(call: &mut Call, path: UserCStr, length: i64) -> SysResul
     if inode.executed > 0 {
         return Err(Errno::ETXTBSY.because("the file is a program that runs"));
     }
-    let inode = call.kernel.vfs.nodes[node].inode;
-    size::truncate(call, inode, length)?;
-    inotify::notify(call.kernel, node, IN_MODIFY);
+    if let Some(result) = leases::before_truncate(call, node, length) {
+        return result;
+    }
+    size::truncate_named(call, node, length)?;
     Flow::OK
 }
 

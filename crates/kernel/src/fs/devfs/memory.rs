@@ -46,6 +46,11 @@ impl Device {
         found.map(|(device, _, _)| *device)
     }
 
+    /// Whether it gives random bytes.
+    pub fn is_random(self) -> bool {
+        matches!(self, Device::Random | Device::Urandom)
+    }
+
     /// Its device number, `st_rdev`.
     pub fn number(self) -> u64 {
         make_device(MAJOR, self.row().1)

@@ -6,9 +6,11 @@
 pub(crate) mod calls;
 
 use super::description::{FileDescription, Transfer};
+use super::dnotify;
 use super::inode::Inode;
 use super::node::Node;
 use super::poll::Readiness;
+use super::signal_driven::{self, News, Source};
 use crate::entry::Call;
 use crate::kernel::Kernel;
 use crate::table::Id;
@@ -70,20 +72,31 @@ impl Queued {
     }
 }
 
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pushed {
+    /// It is in the queue, or the event that says that the queue is full.
+    Added,
+    /// The last event says the same.
+    Merged,
+}
+
 impl Inotify {
     /// Adds an event behind the others, unless it repeats the last one or there are too many.
-    fn push(&mut self, event: Queued) {
+    fn push(&mut self, event: Queued) -> Pushed {
         if self.queue.back() == Some(&event) {
-            return;
+            return Pushed::Merged;
         }
         if self.queue.len() >= MAX_QUEUED {
             let overflow = Queued { watch: -1, mask: IN_Q_OVERFLOW, cookie: 0, name: Vec::new() };
-            if self.queue.back() != Some(&overflow) {
-                self.queue.push_back(overflow);
+            if self.queue.back() == Some(&overflow) {
+                return Pushed::Merged;
             }
-            return;
+            self.queue.push_back(overflow);
+            return Pushed::Added;
         }
         self.queue.push_back(event);
+        Pushed::Added
     }
 
     /// Bytes that a read of everything would give: `FIONREAD`.
@@ -92,10 +105,16 @@ impl Inotify {
     }
 }
 
+/// Whether anybody watches anything.
+#[inline]
+fn has_watches(kernel: &Kernel) -> bool {
+    kernel.vfs.watches > 0 || kernel.vfs.directory_watches > 0
+}
+
 /// Something happened to a file: its watchers hear of it, and those of its directory, with its name.
 #[inline]
 pub(crate) fn notify(kernel: &mut Kernel, node: Id<Node>, mask: u32) {
-    if kernel.vfs.watches > 0 {
+    if has_watches(kernel) {
         notify_watchers(kernel, node, mask);
     }
 }
@@ -114,7 +133,7 @@ fn notify_watchers(kernel: &mut Kernel, node: Id<Node>, mask: u32) {
 /// Something happened to an open file. See [`notify`].
 #[inline]
 pub(crate) fn notify_file(kernel: &mut Kernel, file: Id<FileDescription>, mask: u32) {
-    if kernel.vfs.watches > 0
+    if has_watches(kernel)
         && let Some(node) = kernel.files[file].node
     {
         notify_watchers(kernel, node, mask);
@@ -123,7 +142,7 @@ pub(crate) fn notify_file(kernel: &mut Kernel, file: Id<FileDescription>, mask: 
 
 /// Something happened to a name: its directory's watchers hear of it.
 pub(crate) fn notify_name(kernel: &mut Kernel, node: Id<Node>, mask: u32) {
-    if kernel.vfs.watches == 0 {
+    if !has_watches(kernel) {
         return;
     }
     let Node { name, parent, inode, .. } = &kernel.vfs.nodes[node];
@@ -136,7 +155,7 @@ pub(crate) fn notify_name(kernel: &mut Kernel, node: Id<Node>, mask: u32) {
 
 /// Something happened to a name in a directory, be it still there or not: the directory's watchers hear of it.
 pub(crate) fn notify_entry(kernel: &mut Kernel, directory: Id<Node>, name: &[u8], mask: u32, cookie: u32) {
-    if kernel.vfs.watches > 0 {
+    if has_watches(kernel) {
         let inode = kernel.vfs.nodes[directory].inode;
         deliver(kernel, inode, mask, cookie, name, false);
     }
@@ -145,7 +164,7 @@ pub(crate) fn notify_entry(kernel: &mut Kernel, directory: Id<Node>, name: &[u8]
 /// Something happened to an inode as such: its own watchers hear of it.
 #[inline]
 pub(crate) fn notify_self(kernel: &mut Kernel, inode: Id<Inode>, mask: u32) {
-    if kernel.vfs.watches > 0 {
+    if has_watches(kernel) {
         deliver(kernel, inode, mask, 0, b"", false);
     }
 }
@@ -158,7 +177,7 @@ pub(crate) fn next_cookie(kernel: &mut Kernel) -> u32 {
 
 /// The last name and the last holder of an inode are gone: its watches end.
 pub(super) fn inode_is_gone(kernel: &mut Kernel, inode: Id<Inode>) {
-    if kernel.vfs.watches == 0 {
+    if !has_watches(kernel) {
         return;
     }
     deliver(kernel, inode, IN_DELETE_SELF, 0, b"", false);
@@ -173,11 +192,18 @@ fn deliver(kernel: &mut Kernel, inode: Id<Inode>, mask: u32, cookie: u32, name: 
         if wanted & mask & IN_ALL_EVENTS == 0 || is_unlinked && wanted & IN_EXCL_UNLINK != 0 {
             continue;
         }
-        kernel.inotifies[queue].push(Queued { watch, mask, cookie, name: name.to_vec() });
-        kernel.wake(WaitKey::InotifyReadable(queue));
+        push(kernel, queue, Queued { watch, mask, cookie, name: name.to_vec() });
         if wanted & IN_ONESHOT != 0 {
             end_watch(kernel, queue, watch);
         }
+    }
+    dnotify::deliver(kernel, inode, mask);
+}
+
+fn push(kernel: &mut Kernel, queue: Id<Inotify>, event: Queued) {
+    if kernel.inotifies[queue].push(event) == Pushed::Added {
+        kernel.wake(WaitKey::InotifyReadable(queue));
+        signal_driven::tell(kernel, Source::Inotify(queue), News::Readable);
     }
 }
 
@@ -185,8 +211,7 @@ fn deliver(kernel: &mut Kernel, inode: Id<Inode>, mask: u32, cookie: u32, name: 
 fn end_watch(kernel: &mut Kernel, queue: Id<Inotify>, number: i32) {
     let inotify = &mut kernel.inotifies[queue];
     let watch = inotify.watches.remove(&number).expect("the caller has found it");
-    inotify.push(Queued { watch: number, mask: IN_IGNORED, cookie: 0, name: Vec::new() });
-    kernel.wake(WaitKey::InotifyReadable(queue));
+    push(kernel, queue, Queued { watch: number, mask: IN_IGNORED, cookie: 0, name: Vec::new() });
     forget_watch(kernel, queue, number, watch);
 }
 

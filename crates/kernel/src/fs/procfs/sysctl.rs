@@ -21,6 +21,8 @@ tree! {
         FileNr = "fs/file-nr" 0o444;
         InodeNr = "fs/inode-nr" 0o444;
         InodeState = "fs/inode-state" 0o444;
+        LeaseBreakTime = "fs/lease-break-time" 0o644;
+        LeasesEnable = "fs/leases-enable" 0o644;
         MqMsgDefault = "fs/mqueue/msg_default" 0o644;
         MqMsgMax = "fs/mqueue/msg_max" 0o644;
         MqMsgsizeDefault = "fs/mqueue/msgsize_default" 0o644;
@@ -114,6 +116,8 @@ fn value(kernel: &Kernel, setting: Setting) -> String {
         Setting::FileNr => words(&[kernel.files.len() as u64, 0, i64::MAX as u64]),
         Setting::InodeNr => words(&[kernel.vfs.inodes.len() as u64, 0]),
         Setting::InodeState => words(&[kernel.vfs.inodes.len() as u64, 0, 0, 0, 0, 0, 0]),
+        Setting::LeaseBreakTime => kernel.lease_settings.break_time_s.to_string(),
+        Setting::LeasesEnable => i32::from(kernel.lease_settings.enabled).to_string(),
         Setting::NrOpen => (1 << 20).to_string(),
         Setting::OverflowFsGid | Setting::OverflowFsUid | Setting::OverflowGid | Setting::OverflowUid => {
             OVERFLOW_ID.to_string()
@@ -204,6 +208,14 @@ pub fn write(call: &mut Call, setting: Setting, mode: u32, bytes: &[u8]) -> Resu
         Setting::Domainname => call.kernel.domain_name = line(bytes),
         Setting::OvercommitMemory => settings.overcommit = within(bytes, 0, 2)? as u32,
         Setting::OvercommitRatio => settings.overcommit_ratio = within(bytes, 0, i64::from(i32::MAX))? as u32,
+        Setting::LeaseBreakTime => {
+            let seconds = within(bytes, i64::from(i32::MIN), i64::from(i32::MAX))?;
+            call.kernel.lease_settings.break_time_s = seconds as i32;
+        }
+        Setting::LeasesEnable => {
+            let enabled = within(bytes, i64::from(i32::MIN), i64::from(i32::MAX))? != 0;
+            call.kernel.lease_settings.enabled = enabled;
+        }
         Setting::PipeMaxSize => {
             let size = within(bytes, 1, 1 << 31)?;
             call.kernel.pipe_limits.largest = pipe::slots_for(size as u64)? * pipe::SLOT_SIZE;

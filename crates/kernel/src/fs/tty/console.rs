@@ -3,6 +3,7 @@
 
 use super::{Terminal, TerminalKind, device, jobs, transfer};
 use crate::event::Event;
+use crate::fs::signal_driven;
 use crate::fs::{FileDescription, FileObject};
 use crate::kernel::Kernel;
 use crate::ports::{Chooser, Outside, Stream, StreamKind};
@@ -58,6 +59,7 @@ pub fn console_input(kernel: &mut Kernel, outside: &mut dyn Outside, chooser: &m
     kernel.emit(Event::Input(bytes.to_vec()));
     transfer::type_in(kernel, chooser, console, bytes);
     show(kernel, outside, console);
+    signal_driven::serve(kernel, chooser);
 }
 
 /// How many bytes [`console_input`] takes now.

@@ -192,6 +192,7 @@ pub fn hang_up(kernel: &mut Kernel, chooser: &mut dyn Chooser, terminal: Id<Term
             }
         }
     }
+    crate::fs::signal_driven::forget_terminal(kernel, terminal);
     kernel.wake_all_of_terminal(terminal);
 }
 

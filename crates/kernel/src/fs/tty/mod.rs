@@ -23,6 +23,7 @@ pub use console::{console_flush, console_input, console_resized, console_room};
 pub use terminal::{MasterChunk, Pty, QUEUE_CAPACITY, Terminal, TerminalKind, Typed};
 
 use crate::fs::Node;
+use crate::fs::signal_driven::{self, News, Source};
 use crate::kernel::Kernel;
 use crate::table::{Id, Table};
 use crate::wait::WaitKey;
@@ -93,12 +94,19 @@ impl Kernel {
         let after = Situation::of(terminal);
         if after.input > before.input || after.has_input && !before.has_input {
             self.wake(WaitKey::TerminalReadable(id));
+            signal_driven::tell(self, Source::Terminal(id), News::Readable);
+        }
+        if after.screen > before.screen {
+            signal_driven::tell(self, Source::Master(id), News::Readable);
         }
         if after.screen > before.screen || after.status & !before.status != 0 {
             self.wake(WaitKey::MasterReadable(id));
         }
         if after.is_writable && (!before.is_writable || after.screen < before.screen) {
             self.wake(WaitKey::TerminalWritable(id));
+        }
+        if after.is_writable && !before.is_writable {
+            signal_driven::tell(self, Source::Terminal(id), News::Writable);
         }
         if after.typing_room > before.typing_room {
             self.wake(WaitKey::MasterWritable(id));

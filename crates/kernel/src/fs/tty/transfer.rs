@@ -45,7 +45,7 @@ pub struct TerminalWrite {
 }
 
 /// The terminal that a description has open, unless it was hung up since.
-pub(super) fn terminal_of(kernel: &Kernel, file: Id<FileDescription>) -> Option<Id<Terminal>> {
+pub(in crate::fs) fn terminal_of(kernel: &Kernel, file: Id<FileDescription>) -> Option<Id<Terminal>> {
     match kernel.files[file].object {
         FileObject::Terminal { terminal, hangups } => {
             (kernel.terminals.table[terminal].hangups == hangups).then_some(terminal)
