@@ -187,8 +187,10 @@ fn help_and_version_are_not_errors() {
 
 /// Starts a script in the jar and waits until it has printed a line.
 fn begun(scratch: &Scratch, options: &[&str], script: &str) -> (Child, BufReader<std::process::ChildStdout>) {
-    let mut command = jar(options);
-    command.args(["sh", "-c", script]);
+    // Whoever runs the tests in the background may have told them to ignore SIGINT, and that is inherited.
+    let mut command = Command::new("env");
+    let jar = jar(options);
+    command.arg("--default-signal").arg(jar.get_program()).args(jar.get_args()).args(["sh", "-c", script]);
     let mut child = plain_environment(&mut command, scratch.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -32,7 +32,7 @@ pub enum Exception {
     InvalidOpcode {
         /// The instruction's bytes as far as they could be fetched.
         bytes: Vec<u8>,
-        /// The instruction if it could be decoded, for the report that it is unsupported.
+        /// The instruction if it is one that other processors have, for the report that it is unsupported.
         instruction: Option<String>,
     },
     /// #SS: a stack access with a non-canonical address.

@@ -85,8 +85,8 @@ impl Processor for Scripted {
                 }
                 Action::Undefined => {
                     let trap = Trap::Exception(Exception::InvalidOpcode {
-                        bytes: vec![0x0f, 0x0b],
-                        instruction: Some("ud2".to_string()),
+                        bytes: vec![0x0f, 0xc7, 0xf0],
+                        instruction: Some("rdrand eax".to_string()),
                     });
                     return Exit { trap, instructions: retired };
                 }
@@ -371,6 +371,6 @@ fn faults_and_exceptions_become_the_signals_of_linux() {
     assert_eq!(ends(Action::Divide), Stop::Ended { status: 8 });
     let (stop, machine) = run(&[Action::Undefined]);
     assert_eq!(stop, Stop::Ended { status: 4 });
-    let told = |record: &Record| matches!(&record.event, Event::UnsupportedInstruction { text, bytes, .. } if text == "ud2" && *bytes == [0x0f, 0x0b]);
+    let told = |record: &Record| matches!(&record.event, Event::UnsupportedInstruction { text, bytes, .. } if text == "rdrand eax" && *bytes == [0x0f, 0xc7, 0xf0]);
     assert!(machine.observer.0.iter().any(told));
 }

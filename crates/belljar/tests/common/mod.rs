@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -102,13 +103,14 @@ pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Outcome {
     finish_within(command, input, PATIENCE)
 }
 
-/// The same, and kills it after `patience`.
+/// The same; fails when it takes longer than `patience`. What the command leaves behind is killed with it.
 pub(crate) fn finish_within(command: &mut Command, input: &[u8], patience: Duration) -> Outcome {
     let shown = format!("{command:?}");
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .spawn()
         .unwrap_or_else(|error| panic!("{shown}: {error}"));
     let mut stdin = child.stdin.take().expect("piped");
@@ -119,21 +121,23 @@ pub(crate) fn finish_within(command: &mut Command, input: &[u8], patience: Durat
         scope.spawn(move || stdin.write_all(&input));
         let out = scope.spawn(move || read_all(&mut stdout));
         let err = scope.spawn(move || read_all(&mut stderr));
-        let pid = child.id();
-        let shown = &shown;
-        scope.spawn(move || {
-            if receiver.recv_timeout(patience).is_err_and(|error| error == mpsc::RecvTimeoutError::Timeout) {
-                _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
-                eprintln!("killed after {patience:?}: {shown}");
-            }
+        // An orphan may keep a pipe open for ever, so it is the group that goes.
+        let group = format!("-{}", child.id());
+        let kill = move || Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status();
+        let watchdog = scope.spawn(move || {
+            let late = receiver.recv_timeout(patience).is_err_and(|error| error == mpsc::RecvTimeoutError::Timeout);
+            _ = kill();
+            late
         });
         let status = child.wait().expect("the child is ours");
-        drop(sender);
-        Outcome {
+        let outcome = Outcome {
             stdout: out.join().expect("the reader ends"),
             stderr: err.join().expect("the reader ends"),
             status: number(status),
-        }
+        };
+        drop(sender);
+        assert!(!watchdog.join().expect("the watchdog ends"), "killed after {patience:?}: {shown}\n{outcome:?}");
+        outcome
     })
 }
 

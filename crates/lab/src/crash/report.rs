@@ -259,7 +259,7 @@ fn raised(exception: &Exception) -> String {
 fn verdict(crash: &Crash) -> (&'static str, Option<String>) {
     const BUG: &str = "this is a bug in the program";
     let help = match &crash.cause {
-        Cause::Exception(Exception::InvalidOpcode { bytes, instruction: Some(_) }) if !bytes.starts_with(UD2) => {
+        Cause::Exception(Exception::InvalidOpcode { instruction: Some(_), .. }) => {
             return ("this is something belljar does not support", None);
         }
         Cause::Exception(_) => None,

@@ -23,7 +23,7 @@ pub(crate) use state::clean_x87;
 
 use crate::native::ExecutableMemory;
 use classify::Handler;
-use iced_x86::{Formatter, Instruction, InstructionInfoFactory, IntelFormatter};
+use iced_x86::{Formatter, Instruction, InstructionInfoFactory, IntelFormatter, Mnemonic};
 use machine::mmu::Access;
 use machine::{Exception, Registers, Space, Trap};
 
@@ -94,10 +94,12 @@ impl Core<'_, '_> {
     }
 }
 
-/// #UD for an instruction with these bytes at `rip`, with its text if it has one.
+/// #UD for an instruction with these bytes at `rip`, with its text if it is one that this processor lacks. `ud0`, `ud1` and
+/// `ud2` are none of those: to be undefined is what they are for. See the Intel SDM, volume 2, UD.
 pub(crate) fn invalid_opcode(bytes: &[u8], rip: u64) -> Trap {
     let instruction = iced_x86::Decoder::with_ip(64, bytes, rip, iced_x86::DecoderOptions::NONE).decode();
-    let text = (!instruction.is_invalid()).then(|| {
+    let undefined = matches!(instruction.mnemonic(), Mnemonic::INVALID | Mnemonic::Ud0 | Mnemonic::Ud1 | Mnemonic::Ud2);
+    let text = (!undefined).then(|| {
         let mut text = String::new();
         IntelFormatter::new().format(&instruction, &mut text);
         text
