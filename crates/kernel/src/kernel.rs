@@ -13,6 +13,7 @@ use crate::mm::{AddressSpace, Memory};
 use crate::ports::Chooser;
 use crate::process::credentials::UserAccount;
 use crate::process::{Credentials, Pids, Process, Thread, ThreadState};
+use crate::sched::load::Load;
 use crate::sched::{Scheduler, deadline};
 use crate::signal::SignalActions;
 use crate::table::{Id, Table};
@@ -59,6 +60,8 @@ pub struct Kernel {
     pub clock: Clock,
     /// Who runs next.
     pub scheduler: Scheduler,
+    /// How many threads were ready or ran, of late.
+    pub load: Load,
     /// Who sleeps on what.
     pub waits: Waits,
     /// Numbers of processes, threads, groups and sessions.
@@ -148,6 +151,7 @@ impl Kernel {
             mm: Memory::new(&configuration),
             configuration,
             scheduler: Scheduler::default(),
+            load: Load::default(),
             waits: Waits::default(),
             pids: Pids::default(),
             processes: Table::default(),
@@ -289,6 +293,7 @@ impl Kernel {
 
     /// Serves all timers that have expired. The run loop calls it whenever time has passed.
     pub fn expire_timers(&mut self, chooser: &mut dyn Chooser) {
+        self.load.sample(self.clock.now(), self.scheduler.active());
         while let Some(alarm) = self.clock.take_expired() {
             match alarm {
                 Alarm::Deadline(thread) => {

@@ -365,6 +365,16 @@ fn a_loop_of_calls_is_preempted_and_meets_the_time_limit() {
 }
 
 #[test]
+fn the_load_is_how_many_threads_would_run() {
+    // The child of a fork and its parent compute for a minute.
+    let script = [Action::Call(FORK, [0; 3]), Action::Compute(u64::MAX)];
+    let mut machine = machine(&script, 0, Some(60_000_000_000));
+    assert_eq!(machine.run(), Stop::TimeLimit);
+    let [one, five, fifteen] = machine.kernel.load.hundredths();
+    assert!((120..=130).contains(&one) && five < one && fifteen < five, "{one} {five} {fifteen}");
+}
+
+#[test]
 fn faults_and_exceptions_become_the_signals_of_linux() {
     let ends = |action| run(&[action]).0;
     assert_eq!(ends(Action::Load(0x10)), Stop::Ended { status: 11 });

@@ -404,6 +404,7 @@ pub fn sysinfo(call: &mut Call, to: UserPtr<abi::resource::Sysinfo>) -> SysResul
     let kernel = &*call.kernel;
     let page = kernel.page_size().bytes();
     let info = abi::resource::Sysinfo {
+        loads: kernel.load.shifted(),
         uptime_seconds: (kernel.clock.monotonic_ns() / 1_000_000_000) as i64,
         total_ram: u64::from(kernel.memory.total()) * page,
         free_ram: u64::from(kernel.memory.available()) * page,

@@ -3,6 +3,7 @@
 
 pub mod calls;
 pub mod deadline;
+pub mod load;
 pub mod rank;
 pub mod rseq;
 
@@ -42,6 +43,12 @@ impl Scheduler {
     #[inline]
     pub fn current(&self) -> Option<Id<Thread>> {
         self.current
+    }
+
+    /// How many threads run or could.
+    #[inline]
+    pub fn active(&self) -> usize {
+        self.queue.len() + usize::from(self.current.is_some())
     }
 
     /// Puts a thread at the end of the queue, unless it is there already or runs; whether it was put there.

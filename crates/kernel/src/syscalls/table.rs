@@ -397,8 +397,7 @@ syscalls! {
 
     // futexes
     202 futex(address: u64, operation: i32, value: u32, timeout: u64, address2: u64, value3: u32) =>
-       crate::futex::calls::futex, partial "owners inherit no priority",
-       "futex(2)", "futex/basic.c";
+       crate::futex::calls::futex, full, "futex(2)", "futex/basic.c";
     273 set_robust_list(head: u64, length: u64) => crate::futex::calls::set_robust_list,
        full, "set_robust_list(2)", "futex/robust.c";
     274 get_robust_list(tid: i32, head: UserPtr<u64>, length: UserPtr<u64>) => crate::futex::calls::get_robust_list,
@@ -417,7 +416,7 @@ syscalls! {
     140 getpriority(which: i32, who: i32) => crate::sched::calls::getpriority,
        full, "getpriority(2)", "process/scheduling.c";
     141 setpriority(which: i32, who: i32, nice: i32) => crate::sched::calls::setpriority,
-       partial "all threads get the same share", "getpriority(2)", "process/scheduling.c";
+       full, "getpriority(2)", "process/scheduling.c";
     142 sched_setparam(pid: i32, priority: UserPtr<i32>) => crate::sched::calls::sched_setparam,
        full, "sched_setparam(2)", "process/real_time.c";
     143 sched_getparam(pid: i32, priority: UserPtr<i32>) => crate::sched::calls::sched_getparam,
@@ -458,7 +457,7 @@ syscalls! {
     98 getrusage(who: i32, to: UserPtr<Rusage>) => crate::process::usage::getrusage,
        full, "getrusage(2)", "process/usage.c";
     99 sysinfo(to: UserPtr<Sysinfo>) => crate::process::control::sysinfo,
-       partial "load averages", "sysinfo(2)", "process/control.c";
+       full, "sysinfo(2)", "process/control.c";
     100 times(to: UserPtr<Tms>) => crate::process::usage::times, full, "times(2)", "process/usage.c";
     101 ptrace(request: u64, pid: i32) => crate::process::control::ptrace,
        partial "nobody can be traced: EPERM", "ptrace(2)", "process/control.c";

@@ -156,48 +156,13 @@ fn statistics(kernel: &Kernel) -> Vec<u8> {
 
 /// Threads that run or could.
 fn running(kernel: &Kernel) -> usize {
-    kernel.scheduler.queue().len() + usize::from(kernel.scheduler.current().is_some())
+    kernel.scheduler.active()
 }
 
-/// `/proc/loadavg`. The averages are those of a machine that was as busy all the time as it was on average: nobody looks
-/// every five seconds here, for a world in which all sleep has to come to rest.
+/// `/proc/loadavg`.
 fn load_average(kernel: &Kernel) -> Vec<u8> {
-    let (up, idle) = times(kernel);
-    let busy = up - idle;
-    let averages = loads(busy, up).map(|load| format!("{}.{:02}", load / 100, load % 100));
+    let averages = kernel.load.hundredths().map(|load| format!("{}.{:02}", load / 100, load % 100));
     let threads = kernel.threads.len();
     let last = kernel.pids.last();
     format!("{} {}/{threads} {last}\n", averages.join(" "), running(kernel)).into_bytes()
-}
-
-/// The three averages in hundredths, by Linux's fixed-point decay (kernel/sched/loadavg.c).
-fn loads(busy_ns: u64, up_ns: u64) -> [u64; 3] {
-    const ONE: u64 = 1 << 11;
-    const DECAYS: [u64; 3] = [1884, 2014, 2037];
-    const INTERVAL_NS: u64 = 5_000_000_000;
-    const MOST_STEPS: u64 = 4096;
-    let active = (u128::from(busy_ns) * u128::from(ONE) / u128::from(up_ns.max(1))) as u64;
-    DECAYS.map(|decay| {
-        let mut load = 0;
-        for _ in 0..(up_ns / INTERVAL_NS).min(MOST_STEPS) {
-            let sum: u64 = load * decay + active * (ONE - decay) + if active >= load { ONE - 1 } else { 0 };
-            load = sum / ONE;
-        }
-        (load + ONE / 200) * 100 / ONE
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_load_of_a_busy_minute_rises_fastest_in_the_first_average() {
-        let minute = 60_000_000_000;
-        let [one, five, fifteen] = loads(minute, minute);
-        assert!((60..=65).contains(&one), "{one}");
-        assert!(one > five && five > fifteen && fifteen > 0);
-        assert_eq!(loads(0, minute), [0, 0, 0]);
-        assert_eq!(loads(1_000, 1_000), [0, 0, 0]);
-    }
 }
