@@ -62,6 +62,54 @@ structure! {
     }
 }
 
+/// pidfd_open(2): for a thread.
+pub const PIDFD_THREAD: u32 = 0o200;
+/// pidfd_send_signal(2): to the thread.
+pub const PIDFD_SIGNAL_THREAD: u32 = 1;
+/// pidfd_send_signal(2): to the process.
+pub const PIDFD_SIGNAL_THREAD_GROUP: u32 = 2;
+/// pidfd_send_signal(2): to the process group.
+pub const PIDFD_SIGNAL_PROCESS_GROUP: u32 = 4;
+/// `PIDFD_GET_INFO`: numbers of process and thread.
+pub const PIDFD_INFO_PID: u64 = 1;
+/// `PIDFD_GET_INFO`: users and groups.
+pub const PIDFD_INFO_CREDS: u64 = 2;
+/// `PIDFD_GET_INFO`: how it ended, once it was reaped.
+pub const PIDFD_INFO_EXIT: u64 = 8;
+/// `PIDFD_GET_INFO`: whether it may leave a core.
+pub const PIDFD_INFO_COREDUMP: u64 = 16;
+/// It leaves no core.
+pub const PIDFD_COREDUMP_SKIP: u32 = 2;
+/// It leaves a core that its user can read.
+pub const PIDFD_COREDUMP_USER: u32 = 4;
+/// It leaves a core that only root can read.
+pub const PIDFD_COREDUMP_ROOT: u32 = 8;
+
+structure! {
+    /// What `PIDFD_GET_INFO` tells: `struct pidfd_info`.
+    pub struct PidFdInfo {
+        /// What was asked for, and is told: `PIDFD_INFO_` bits.
+        pub mask: u64,
+        pub cgroup: u64,
+        pub pid: u32,
+        pub tgid: u32,
+        pub ppid: u32,
+        pub ruid: u32,
+        pub rgid: u32,
+        pub euid: u32,
+        pub egid: u32,
+        pub suid: u32,
+        pub sgid: u32,
+        pub fsuid: u32,
+        pub fsgid: u32,
+        /// As wait(2) encodes it.
+        pub exit_code: i32,
+        /// `PIDFD_COREDUMP_` bits.
+        pub coredump_mask: u32,
+        pub coredump_signal: u32,
+    }
+}
+
 /// Size of the first published `struct clone_args`.
 pub const CLONE_ARGS_SIZE_VER0: u64 = 64;
 

@@ -38,6 +38,8 @@ pub enum WaitKey {
     SignalsOf(Id<Process>),
     /// The process ended: pidfd_open(2).
     ProcessEnd(Id<Process>),
+    /// The thread ended: pidfd_open(2) `PIDFD_THREAD`.
+    ThreadEnd(Id<Thread>),
     /// The futex at an address was woken, futex(2).
     Futex(crate::futex::Key),
     /// An interest of the set became ready, epoll(7).

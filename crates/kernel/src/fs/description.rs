@@ -120,8 +120,8 @@ pub enum FileObject {
     Inotify(Id<super::inotify::Inotify>),
     /// A counter, eventfd(2).
     EventFd(Id<EventFd>),
-    /// A process, pidfd_open(2). The handle may be stale: the process is gone then.
-    Process(Id<crate::process::Process>),
+    /// A process or a thread, pidfd_open(2).
+    Process(crate::process::pidfd::Subject),
     /// A timer, timerfd_create(2).
     TimerFd(Id<TimerFd>),
     /// A set of interests, epoll(7).

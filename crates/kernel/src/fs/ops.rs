@@ -10,6 +10,7 @@ use crate::entry::Call;
 use crate::ipc::posix::message_queue;
 use crate::ipc::{eventfd, fifo, pipe};
 use crate::kernel::Kernel;
+use crate::process::pidfd;
 use crate::signal::signalfd;
 use crate::socket::{transfer, unix};
 use crate::syscalls::operation::{Blocking, Flow, Interrupted, Operation, Step, SysResult};
@@ -492,6 +493,7 @@ pub(super) fn control(call: &mut Call, file: Id<FileDescription>, request: u32, 
             Flow::OK
         }
         FileObject::Socket(id) => unix::control(call, id, request, argument),
+        FileObject::Process(subject) => pidfd::control(call, subject, request, argument),
         FileObject::Inotify(id) if request == FIONREAD => {
             let count = call.kernel.inotifies[id].queued_bytes() as i32;
             call.write(UserPtr::new(argument), &count)?;
@@ -502,7 +504,6 @@ pub(super) fn control(call: &mut Call, file: Id<FileDescription>, request: u32, 
         | FileObject::Stream(_)
         | FileObject::EventFd(_)
         | FileObject::TimerFd(_)
-        | FileObject::Process(_)
         | FileObject::SignalFd(_)
         | FileObject::MessageQueue(_)
         | FileObject::Epoll(_) => Err(unknown),
@@ -598,7 +599,7 @@ pub(super) fn close_object(kernel: &mut Kernel, description: &FileDescription) {
             kernel.signal_fds.remove(id);
         }
         FileObject::Socket(id) => unix::close(kernel, id),
-        FileObject::Process(_) => {}
+        FileObject::Process(subject) => pidfd::close(kernel, subject),
     }
 }
 

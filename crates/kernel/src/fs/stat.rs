@@ -18,6 +18,8 @@ use abi::stat::{S_IFIFO, S_IFSOCK, Stat, Statfs, Time, make_device};
 pub(super) const PIPE_DEVICE: u64 = make_device(0, 13);
 /// `st_dev` of epoll sets, timers and other files that are nothing else.
 const ANONYMOUS_DEVICE: u64 = make_device(0, 14);
+/// `st_dev` of processes as files.
+const PROCESS_DEVICE: u64 = make_device(0, 4);
 /// The one inode that all of these share.
 const ANONYMOUS_INODE: u64 = 1;
 /// Number of the first pipe's inode.
@@ -74,13 +76,15 @@ fn of_object(call: &mut Call, object: FileObject) -> Result<Stat, Error> {
         FileObject::Socket(socket) => {
             Ok(Stat { device: SOCKET_DEVICE, inode: socket_number(socket), mode: S_IFSOCK | 0o777, ..nameless(call) })
         }
+        FileObject::Process(subject) => {
+            Ok(Stat { device: PROCESS_DEVICE, inode: subject.inode(), mode: 0o700, ..nameless(call) })
+        }
         FileObject::MessageQueue(_) => unreachable!("a queue has a node"),
         FileObject::EventFd(_)
         | FileObject::TimerFd(_)
         | FileObject::Inotify(_)
         | FileObject::SignalFd(_)
-        | FileObject::Epoll(_)
-        | FileObject::Process(_) => {
+        | FileObject::Epoll(_) => {
             Ok(Stat { device: ANONYMOUS_DEVICE, inode: ANONYMOUS_INODE, mode: 0o600, ..nameless(call) })
         }
     }

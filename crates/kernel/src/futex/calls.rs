@@ -11,6 +11,7 @@ use crate::kernel::Kernel;
 use crate::process::{Thread, ThreadState, permission};
 use crate::syscalls::operation::{Flow, Interrupted, Operation, SysResult};
 use crate::table::Id;
+use crate::time;
 use crate::user::UserPtr;
 use crate::wait::WaitKey;
 use abi::futex::*;
@@ -82,10 +83,7 @@ fn deadline(call: &mut Call, timeout: u64, is_absolute: bool, is_realtime: bool)
         return Ok(None);
     }
     let time: Timespec = call.read(UserPtr::new(timeout))?;
-    if time.seconds < 0 || !(0..1_000_000_000).contains(&time.nanoseconds) {
-        return Err(Errno::EINVAL.because("the timeout is no valid time"));
-    }
-    let nanoseconds = (time.seconds as u64).saturating_mul(1_000_000_000).saturating_add(time.nanoseconds as u64);
+    let nanoseconds = time::nanoseconds(time)?;
     let clock = &call.kernel.clock;
     let now = clock.now();
     if !is_absolute {

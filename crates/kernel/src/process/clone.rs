@@ -1,6 +1,7 @@
 //! Making processes and threads, clone(2), clone3(2), fork(2), vfork(2). Linux kernel/fork.c.
 
 use super::exit::count_task;
+use super::pidfd::Subject;
 use super::wait::VforkWait;
 use super::{Attributes, Process, Thread, ThreadState, Usage, credentials, image};
 use crate::entry::Call;
@@ -230,7 +231,11 @@ fn make(call: &mut Call, plan: Plan) -> SysResult {
     };
     let thread = make_thread(call, &plan, number, process);
     if plan.has(CLONE_PIDFD) {
-        let fd = super::pidfd::open(call, process, 0)?;
+        let (subject, flags) = match plan.has(CLONE_THREAD) {
+            true => (Subject::Thread { thread: Some(thread), tid: number, leads: None }, PIDFD_THREAD),
+            false => (Subject::Process(process), 0),
+        };
+        let fd = super::pidfd::open(call, subject, flags)?;
         call.write(UserPtr::new(plan.pidfd), &fd.0)?;
     }
     if let Some(parent) = parent_number {

@@ -3,7 +3,7 @@
 
 use super::exec::NAME_LENGTH;
 use super::users::SECBIT_KEEP_CAPS;
-use super::{Credentials, Process, credentials, permission};
+use super::{Credentials, Process, credentials, permission, pidfd};
 use crate::entry::Call;
 use crate::event::Event;
 use crate::ipc::namespace;
@@ -300,10 +300,30 @@ pub fn unshare(call: &mut Call, flags: u64) -> SysResult {
     Flow::OK
 }
 
-/// setns(2): there are no namespaces to join.
-pub fn setns(call: &mut Call, fd: crate::fs::Fd, _kind: i32) -> SysResult {
+/// setns(2): joins namespaces of a process, by its descriptor. Of those that are not of IPC there is one of each kind.
+pub fn setns(call: &mut Call, fd: crate::fs::Fd, kinds: u32) -> SysResult {
+    const SHARED: u64 = CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWPID;
     call.file(fd)?;
-    invalid("the descriptor refers to no namespace")
+    let Ok(subject) = pidfd::subject(call, fd) else {
+        return invalid("the descriptor refers to no process");
+    };
+    let kinds = u64::from(kinds);
+    if kinds == 0 || kinds & !(SHARED | CLONE_NEWIPC) != 0 {
+        return invalid("no kinds of namespaces, or some that cannot be joined");
+    }
+    let thread = subject.thread(call.kernel).ok_or(Errno::ESRCH.because("the process is gone"))?;
+    permission::may_look_at(call, thread)?;
+    if !call.has_capability(CAP_SYS_ADMIN) {
+        return Err(Errno::EPERM.because("joining a namespace needs CAP_SYS_ADMIN"));
+    }
+    if kinds & CLONE_NEWIPC != 0 {
+        let joined = call.kernel.threads[thread].ipc_namespace;
+        crate::ipc::sysv::semaphore::leave(call);
+        call.kernel.ipc_namespaces[joined].references += 1;
+        let left = std::mem::replace(&mut call.current().ipc_namespace, joined);
+        namespace::release(call, left);
+    }
+    Flow::OK
 }
 
 /// kcmp(2).

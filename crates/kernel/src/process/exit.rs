@@ -81,6 +81,8 @@ pub fn end_thread(call: &mut Call, status: i32) {
     let Thread { credentials: set, .. } = kernel.threads.remove(id);
     let uid = kernel.credentials[set].uid;
     credentials::release(kernel, set);
+    call.kernel.wake(WaitKey::ThreadEnd(id));
+    let kernel = &mut *call.kernel;
     if !is_leader {
         // The leader's place stays on its user's account until the zombie is reaped.
         count_task(kernel, uid, -1);
@@ -193,7 +195,8 @@ fn find_reaper(kernel: &Kernel, process: Id<Process>) -> Id<Process> {
 /// Removes a process that has ended and that nobody will ask about: its number is free again.
 pub(crate) fn reap(kernel: &mut Kernel, process: Id<Process>) {
     let gone = kernel.processes.remove(process);
-    assert!(gone.exit_status.is_some() && gone.threads.is_empty(), "only zombies are reaped");
+    let status = gone.exit_status.expect("only zombies are reaped");
+    assert!(gone.threads.is_empty(), "only zombies are reaped");
     kernel.pids.processes.remove(&gone.pid);
     kernel.pids.leave(process, gone.group, gone.session);
     if let Some(parent) = gone.parent {
@@ -206,4 +209,5 @@ pub(crate) fn reap(kernel: &mut Kernel, process: Id<Process>) {
     let uid = kernel.credentials[gone.credentials].uid;
     credentials::release(kernel, gone.credentials);
     count_task(kernel, uid, -1);
+    super::pidfd::reaped(kernel, process, status);
 }

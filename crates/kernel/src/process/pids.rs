@@ -18,6 +18,8 @@ pub struct Pids {
     pub groups: BTreeMap<i32, Vec<Id<Process>>>,
     /// Sessions with at least one process.
     pub sessions: BTreeMap<i32, Session>,
+    /// Processes that have descriptors, pidfd_open(2): what is told of them when they are gone.
+    pub remembered: BTreeMap<Id<Process>, super::pidfd::Remembered>,
     last: i32,
     created: u64,
 }

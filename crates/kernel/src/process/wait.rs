@@ -1,7 +1,9 @@
 //! Waiting for children, wait(2). Linux kernel/exit.c `do_wait`.
 
+use super::pidfd::{self, Subject};
 use super::{Process, Report, exit, usage};
 use crate::entry::Call;
+use crate::fs::Fd;
 use crate::kernel::Kernel;
 use crate::syscalls::operation::{Blocking, Interrupted, Step, SysResult};
 use crate::table::Id;
@@ -45,6 +47,8 @@ pub struct WaitForChild {
     pub answer: Answer,
     /// Where the child's use of resources goes.
     pub usage: UserPtr<Rusage>,
+    /// The child's descriptor is `PIDFD_NONBLOCK`: never sleeps.
+    pub nonblocking: bool,
 }
 
 /// A change of a child, as the waiting parent gets it.
@@ -81,6 +85,9 @@ impl Blocking for WaitForChild {
                 call.write_if_given(info, &SigInfo::default())?;
             }
             return Ok(Step::Done(0));
+        }
+        if self.nonblocking {
+            return Err(Errno::EAGAIN.because("no child has changed, and the descriptor is `PIDFD_NONBLOCK`"));
         }
         Ok(Step::Block(Wait::on(WaitKey::Child(own))))
     }
@@ -170,7 +177,8 @@ pub fn wait4(call: &mut Call, pid: i32, status: UserPtr<i32>, options: i32, usag
         group if group < 0 => Children::Group(-group),
         pid => Children::Pid(pid),
     };
-    Ok(WaitForChild { children, options: options | WEXITED, answer: Answer::Status(status), usage }.into())
+    Ok(WaitForChild { children, options: options | WEXITED, answer: Answer::Status(status), usage, nonblocking: false }
+        .into())
 }
 
 /// waitid(2).
@@ -188,15 +196,23 @@ pub fn waitid(
     if options & (WEXITED | WSTOPPED | WCONTINUED) == 0 {
         return Err(Errno::EINVAL.because("`options` asks for no kind of change"));
     }
+    let mut nonblocking = false;
     let children = match kind {
         P_ALL => Children::Any,
         P_PID if id > 0 => Children::Pid(id),
         P_PGID if id > 0 => Children::Group(id),
         P_PGID if id == 0 => Children::Group(call.process().group),
-        P_PIDFD if id >= 0 => Children::Process(super::pidfd::target(call, crate::fs::Fd(id))?),
+        P_PIDFD if id >= 0 => {
+            let (subject, file) = (pidfd::subject(call, Fd(id))?, call.file(Fd(id))?);
+            nonblocking = call.kernel.files[file].is_nonblocking();
+            match subject {
+                Subject::Process(process) => Children::Process(process),
+                Subject::Thread { tid, .. } => Children::Pid(tid),
+            }
+        }
         _ => return Err(Errno::EINVAL.because("`idtype` and `id` name no children")),
     };
-    Ok(WaitForChild { children, options, answer: Answer::Info(info), usage }.into())
+    Ok(WaitForChild { children, options, answer: Answer::Info(info), usage, nonblocking }.into())
 }
 
 /// vfork(2): the parent sleeps until the child gives its address space back.

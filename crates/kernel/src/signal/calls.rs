@@ -7,6 +7,7 @@ use crate::entry::Call;
 use crate::process::{Process, permission};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
+use crate::time;
 use crate::user::UserPtr;
 use abi::signal::*;
 use abi::time::Timespec;
@@ -115,15 +116,7 @@ pub fn rt_sigtimedwait(
 ) -> SysResult {
     mask::check_size(size)?;
     let set = mask::read(call, set)?;
-    let mut deadline = None;
-    if !timeout.is_null() {
-        let time = call.read(timeout)?;
-        if time.seconds < 0 || !(0..1_000_000_000).contains(&time.nanoseconds) {
-            return Err(Errno::EINVAL.because("the timeout is no valid time"));
-        }
-        let length = (time.seconds as u64).saturating_mul(1_000_000_000).saturating_add(time.nanoseconds as u64);
-        deadline = Some(call.kernel.clock.now().after(length));
-    }
+    let deadline = time::deadline_after(call, timeout)?;
     Ok(SignalTimedWait { set, info, deadline }.into())
 }
 
@@ -199,19 +192,39 @@ pub fn kill(call: &mut Call, pid: i32, signal: i32) -> SysResult {
     if targets.is_empty() {
         return Err(Errno::ESRCH.because("there is no such process or process group"));
     }
+    if pid != -1 {
+        return to_each(call, &targets, info);
+    }
     let mut result = Flow::OK;
-    let mut any = false;
     for target in targets {
-        let sent = one(call, target, info);
-        any |= sent.is_ok();
-        match &sent {
+        match one(call, target, info) {
             // Linux: those that it may not signal do not count for kill(-1).
-            Err(error) if pid == -1 && error.errno == Errno::EPERM => {}
-            _ => result = sent,
+            Err(error) if error.errno == Errno::EPERM => {}
+            sent => result = sent,
         }
     }
-    // A group is signalled if one of its processes is; otherwise the last one's error counts, `__kill_pgrp_info`.
-    if any && pid != -1 { Flow::OK } else { result }
+    result
+}
+
+/// Sends a signal to a process group: pidfd_send_signal(2).
+pub(crate) fn to_group(call: &mut Call, group: i32, info: SigInfo) -> SysResult {
+    let members = call.kernel.pids.members(group).to_vec();
+    if members.is_empty() {
+        return Err(Errno::ESRCH.because("there is no such process group"));
+    }
+    to_each(call, &members, info)
+}
+
+/// A group is signalled if one of its processes is; otherwise the last one's error counts, `__kill_pgrp_info`.
+fn to_each(call: &mut Call, members: &[Id<Process>], info: SigInfo) -> SysResult {
+    let mut result = Flow::OK;
+    let mut any = false;
+    for member in members {
+        let sent = one(call, *member, info);
+        any |= sent.is_ok();
+        result = sent;
+    }
+    if any { Flow::OK } else { result }
 }
 
 fn one(call: &mut Call, target: Id<Process>, info: SigInfo) -> SysResult {

@@ -150,13 +150,7 @@ pub(crate) fn recvmmsg(
     flags: u32,
     timeout: UserPtr<Timespec>,
 ) -> SysResult {
-    let deadline = match timeout.given() {
-        Some(timeout) => {
-            let span = call.read(timeout)?;
-            Some(call.kernel.clock.now().after(time::nanoseconds(span)?))
-        }
-        None => None,
-    };
+    let deadline = time::deadline_after(call, timeout)?;
     let multiple: Multiple<Receive> = begin(call, fd, array, count, flags, deadline)?;
     ops::start(call, multiple)
 }

@@ -366,7 +366,7 @@ syscalls! {
     424 pidfd_send_signal(fd: Fd, signal: i32, info: UserPtr<SigInfo>, flags: u32) =>
        crate::process::pidfd::pidfd_send_signal, full, "pidfd_send_signal(2)", "process/pidfd.c";
     434 pidfd_open(pid: i32, flags: u32) => crate::process::pidfd::pidfd_open,
-       partial "descriptors for single threads (PIDFD_THREAD)", "pidfd_open(2)", "process/pidfd.c";
+       full, "pidfd_open(2)", "process/pidfd.c";
     435 clone3(arguments: UserPtr<CloneArgs>, size: u64) => crate::process::clone::clone3,
        full, "clone(2)", "process/clone.c";
     438 pidfd_getfd(fd: Fd, other: Fd, flags: u32) => crate::process::pidfd::pidfd_getfd,
@@ -511,7 +511,8 @@ syscalls! {
        partial "namespaces other than of IPC", "unshare(2)", "process/control.c";
     302 prlimit64(pid: i32, resource: u32, new: UserPtr<Rlimit>, old: UserPtr<Rlimit>) =>
        crate::process::limits::prlimit64, full, "getrlimit(2)", "process/limits.c";
-    308 setns(fd: Fd, kind: i32) => crate::process::control::setns, partial "namespaces", "setns(2)", "process/control.c";
+    308 setns(fd: Fd, kinds: u32) => crate::process::control::setns,
+       partial "namespaces by their own files; others than of IPC", "setns(2)", "process/control.c";
     312 kcmp(pid1: i32, pid2: i32, kind: i32, index1: u64, index2: u64) => crate::process::control::kcmp,
        partial "KCMP_EPOLL_TFD", "kcmp(2)", "process/control.c";
 

@@ -17,9 +17,12 @@ pub mod timerfd;
 use abi::time::{Timespec, Timeval};
 use abi::{Errno, Error};
 
+use crate::clock::Instant;
+use crate::entry::Call;
 use crate::kernel::Kernel;
 use crate::process::Process;
 use crate::table::Id;
+use crate::user::UserPtr;
 use abi::signal::{SI_TIMER, SIGALRM, SigInfo};
 
 /// A signal was taken off a process's queue: if a timer has sent it, the timer goes on, and the signal tells what was
@@ -61,6 +64,16 @@ pub fn nanoseconds_of_timeval(time: Timeval) -> Result<u64, Error> {
         return Err(Errno::EINVAL.because("`tv_usec` is not within 0 and 999,999"));
     }
     Ok((time.seconds as u64).saturating_mul(SECOND_NS).saturating_add(time.microseconds as u64 * 1000))
+}
+
+/// When a span that a program may have given is over; `None`: it gave none.
+///
+/// # Errors
+/// `EFAULT`, and those of [`nanoseconds`].
+pub fn deadline_after(call: &mut Call, span: UserPtr<Timespec>) -> Result<Option<Instant>, Error> {
+    let Some(span) = span.given() else { return Ok(None) };
+    let span = nanoseconds(call.read(span)?)?;
+    Ok(Some(call.kernel.clock.now().after(span)))
 }
 
 /// Nanoseconds as C has them.

@@ -178,6 +178,7 @@ fn for_key(
         WaitKey::Futex(futex) => super::futexes::of(scene, id, thread, operation, futex, party),
         WaitKey::Child(_) => child(scene, thread, operation),
         WaitKey::ProcessEnd(process) => process_end(scene, process, Need::ProcessEnd),
+        WaitKey::ThreadEnd(thread) => thread_end(scene, thread),
         WaitKey::Vfork(process) => process_end(scene, process, Need::Vfork),
         WaitKey::Signal(_) | WaitKey::SignalsOf(_) => signal(scene, id, thread, signalfd_mask(scene, operation)),
         WaitKey::FileLock(inode) => file_lock(scene, operation, inode),
@@ -448,6 +449,13 @@ fn process_end(scene: &mut Scene<'_>, process: Id<Process>, need: Need) -> Await
     let person = scene.person(process);
     let object = scene.object(format!("process {}", person.pid), None);
     Await { object, need, wakers: vec![scene.waker(process, Means::Ending)] }
+}
+
+fn thread_end(scene: &mut Scene<'_>, thread: Id<Thread>) -> Await {
+    let tid = scene.kernel.threads.get(thread).map_or(0, |thread| thread.tid);
+    let wakers = scene.kernel.threads.get(thread).map(|thread| scene.waker(thread.process, Means::Ending));
+    let object = scene.object(format!("thread {tid}"), None);
+    Await { object, need: Need::ThreadEnd { tid }, wakers: wakers.into_iter().collect() }
 }
 
 fn continued(scene: &mut Scene<'_>, process: Id<Process>) -> Await {

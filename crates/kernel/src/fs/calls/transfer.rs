@@ -135,7 +135,7 @@ fn start_read(call: &mut Call, fd: Fd, to: UserBuffer, position: Position) -> Sy
     let is_terminal = matches!(call.kernel.files[file].object, FileObject::Terminal { .. });
     let file = call.hold(file);
     if is_terminal {
-        return ops::start(call, TerminalRead { file, to, deadline: None });
+        return ops::start(call, TerminalRead { file, to, done: 0, deadline: None });
     }
     ops::start(call, Read { file, to, position, nowait: false })
 }

@@ -6,13 +6,12 @@ use crate::ipc::posix::message_queue;
 use crate::ipc::{eventfd, fifo, pipe};
 use crate::kernel::Kernel;
 use crate::ports::Stream;
-use crate::process::Process;
 use crate::signal::signalfd;
 use crate::socket::unix;
 use crate::table::Id;
 use crate::time::timerfd;
-use crate::wait::{Keys, WaitKey};
-use abi::poll::{POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
+use crate::wait::Keys;
+use abi::poll::{POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};
 
 /// Which events hold for an open file now, and the changes after which others may.
 pub fn readiness(kernel: &Kernel, file: Id<FileDescription>) -> Readiness {
@@ -34,19 +33,9 @@ pub fn readiness(kernel: &Kernel, file: Id<FileDescription>) -> Readiness {
         FileObject::EventFd(id) => eventfd::poll(kernel, id),
         FileObject::TimerFd(id) => timerfd::poll(kernel, id),
         FileObject::Epoll(id) => epoll::poll(kernel, id),
-        FileObject::Process(process) => process_readiness(kernel, process),
+        FileObject::Process(subject) => subject.readiness(kernel),
         FileObject::SignalFd(id) => signalfd::poll(kernel, id),
         FileObject::MessageQueue(id) => message_queue::poll(kernel, id),
         FileObject::Socket(id) => unix::poll(kernel, id),
     }
-}
-
-/// A process descriptor is readable when the process has ended, pidfd_open(2), and hung up when it was waited for.
-fn process_readiness(kernel: &Kernel, id: Id<Process>) -> Readiness {
-    let events = match kernel.processes.get(id) {
-        None => POLLIN | POLLRDNORM | POLLHUP,
-        Some(process) if process.exit_status.is_some() => POLLIN | POLLRDNORM,
-        Some(_) => 0,
-    };
-    Readiness::new(events, WaitKey::ProcessEnd(id))
 }

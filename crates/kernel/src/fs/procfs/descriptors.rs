@@ -52,6 +52,10 @@ pub(crate) fn info(call: &mut Call, subject: Subject, number: i32) -> Result<Vec
     if let FileObject::Master(terminal) = description.object {
         let _ = writeln!(text, "tty-index:\t{}", kernel.terminals.table[terminal].number());
     }
+    if let FileObject::Process(subject) = description.object {
+        let number = subject.number(kernel).unwrap_or(-1);
+        let _ = writeln!(text, "Pid:\t{number}\nNSpid:\t{number}");
+    }
     if let Some(thread) = subject.thread(kernel) {
         text += &lock_listing::text_of_file(kernel, found.file, kernel.threads[thread].fd_table);
     }

@@ -43,8 +43,6 @@ pub struct Terminal {
     pub opens: u32,
     /// How often it was hung up; descriptions opened before the last time are dead.
     pub hangups: u32,
-    /// When the last byte was typed, in nanoseconds since the start of the run: VTIME counts from there.
-    pub typed_at_ns: u64,
     /// Typed, and not yet looked at by the discipline: it has no room.
     typed: VecDeque<u8>,
     /// On the way to the screen.
@@ -120,7 +118,6 @@ impl Terminal {
             is_exclusive: false,
             opens: 0,
             hangups: 0,
-            typed_at_ns: 0,
             typed: VecDeque::new(),
             screen: VecDeque::new(),
         }

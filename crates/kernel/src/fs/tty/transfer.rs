@@ -29,7 +29,9 @@ pub struct TerminalRead {
     pub file: Id<FileDescription>,
     /// Where to.
     pub to: UserBuffer,
-    /// When a read with `VTIME` and without `VMIN` gives up.
+    /// Bytes that have come, fewer than `VMIN`.
+    pub done: u64,
+    /// When it gives up: `VTIME` after its beginning, or after the last byte if there is a `VMIN`.
     pub deadline: Option<Instant>,
 }
 
@@ -61,29 +63,49 @@ impl Blocking for TerminalRead {
             return Err(Errno::EBADF.because("the file is not open for reading"));
         }
         let nonblocking = description.is_nonblocking();
-        let Some(terminal) = terminal_of(call.kernel, self.file) else { return Ok(Step::Done(0)) };
+        let Some(terminal) = terminal_of(call.kernel, self.file) else { return Ok(Step::Done(self.done)) };
         if let Access::Signalled(wait) = jobs::check(call, terminal, SIGTTIN)? {
             return Ok(Step::Block(wait));
         }
-        let limit = usize::try_from(self.to.remaining()).unwrap_or(usize::MAX);
-        if limit == 0 {
-            return Ok(Step::Done(0));
-        }
-        let deadline = match self.readiness(call, terminal, limit) {
-            Wanted::Now => return Ok(Step::Done(take(call, terminal, &mut self.to)? as u64)),
-            Wanted::Later(deadline) => deadline,
-        };
-        if nonblocking {
-            if call.kernel.terminals.table[terminal].discipline.has_input(1) {
-                return Ok(Step::Done(take(call, terminal, &mut self.to)? as u64));
+        while self.to.remaining() > 0 {
+            let discipline = &call.kernel.terminals.table[terminal].discipline;
+            let is_line = discipline.is_canonical();
+            let least = u64::from(discipline.termios().characters[VMIN]);
+            let time_ns = u64::from(discipline.termios().characters[VTIME]) * TENTH_NS;
+            if discipline.has_input(1) {
+                match take(call, terminal, &mut self.to) {
+                    Ok(count) => self.done += count as u64,
+                    Err(error) if self.done == 0 => return Err(error),
+                    Err(_) => break,
+                }
+                if is_line || self.done >= least {
+                    break;
+                }
+                // "the timer is restarted for each further byte received", termios(3).
+                self.deadline = (time_ns > 0).then(|| call.kernel.clock.now().after(time_ns));
+                continue;
             }
-            return Err(Errno::EAGAIN.because("nothing was typed, and the file is `O_NONBLOCK`"));
+            let now = call.kernel.clock.now();
+            if !is_line && least == 0 {
+                self.deadline.get_or_insert(now.after(time_ns));
+            }
+            if self.deadline.is_some_and(|deadline| deadline <= now) {
+                break;
+            }
+            if nonblocking {
+                if self.done > 0 {
+                    break;
+                }
+                return Err(Errno::EAGAIN.because("nothing was typed, and the file is `O_NONBLOCK`"));
+            }
+            let keys = Keys::One(WaitKey::TerminalReadable(terminal));
+            return Ok(Step::Block(Wait { keys, deadline: self.deadline }));
         }
-        Ok(Step::Block(Wait { keys: Keys::One(WaitKey::TerminalReadable(terminal)), deadline }))
+        Ok(Step::Done(self.done))
     }
 
     fn interrupted(&self) -> Interrupted {
-        Interrupted::RestartIfAllowed
+        if self.done > 0 { Interrupted::Partial(self.done) } else { Interrupted::RestartIfAllowed }
     }
 
     fn held_files(&self) -> Vec<Id<FileDescription>> {
@@ -92,44 +114,6 @@ impl Blocking for TerminalRead {
 
     fn release(&mut self, call: &mut Call) {
         call.release_file(self.file);
-    }
-}
-
-/// Whether a read has what it wants.
-enum Wanted {
-    Now,
-    /// No: until then, if there is a limit.
-    Later(Option<Instant>),
-}
-
-impl TerminalRead {
-    fn readiness(&mut self, call: &mut Call, id: Id<Terminal>, limit: usize) -> Wanted {
-        let now = call.kernel.clock.now();
-        let terminal = &call.kernel.terminals.table[id];
-        let discipline = &terminal.discipline;
-        if discipline.is_canonical() {
-            return if discipline.has_input(1) { Wanted::Now } else { Wanted::Later(None) };
-        }
-        let characters = &discipline.termios().characters;
-        let least = usize::from(characters[VMIN]);
-        let time_ns = u64::from(characters[VTIME]) * TENTH_NS;
-        let available = discipline.readable_bytes();
-        if available >= least.max(1).min(limit) {
-            return Wanted::Now;
-        }
-        match (least, time_ns) {
-            (0, 0) => Wanted::Now,
-            (0, _) => {
-                let deadline = *self.deadline.get_or_insert(now.after(time_ns));
-                if now >= deadline { Wanted::Now } else { Wanted::Later(Some(deadline)) }
-            }
-            // The time between bytes is limited, and begins with the first.
-            (_, time_ns) if time_ns > 0 && available > 0 => {
-                let deadline = Instant(terminal.typed_at_ns).after(time_ns);
-                if now >= deadline { Wanted::Now } else { Wanted::Later(Some(deadline)) }
-            }
-            _ => Wanted::Later(None),
-        }
     }
 }
 
@@ -286,11 +270,7 @@ pub(super) fn type_in(
     id: Id<Terminal>,
     bytes: &[u8],
 ) -> usize {
-    let now = kernel.clock.now().0;
-    let typed = kernel.change_terminal(id, |terminal| {
-        terminal.typed_at_ns = now;
-        terminal.type_in(bytes)
-    });
+    let typed = kernel.change_terminal(id, |terminal| terminal.type_in(bytes));
     kernel.emit(Event::TerminalTyped { terminal: id, bytes: typed.accepted });
     jobs::signal_foreground(kernel, chooser, id, &typed.signals);
     typed.accepted

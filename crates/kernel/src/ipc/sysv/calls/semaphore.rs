@@ -57,13 +57,7 @@ pub(crate) fn semtimedop(
     count: u64,
     timeout: UserPtr<Timespec>,
 ) -> SysResult {
-    let deadline = match timeout.given() {
-        Some(timeout) => {
-            let span = call.read(timeout)?;
-            Some(call.kernel.clock.now().after(time::nanoseconds(span)?))
-        }
-        None => None,
-    };
+    let deadline = time::deadline_after(call, timeout)?;
     start_semop(call, id, operations, count, deadline)
 }
 
