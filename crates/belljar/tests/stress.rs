@@ -10,7 +10,8 @@ use common::{Scratch, finish, has, jar, plain_environment};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Groups as in the issue: pipes and FIFOs, System V, POSIX, futexes.
+/// Groups as in the issue: pipes and FIFOs, System V, POSIX, futexes; signals and timers, processes and scheduling, readiness
+/// and locks.
 const STRESSORS: &str = "
     pipe --pipe-ops 2000
     pipe --pipe-ops 500 --pipe-data-size 4096 --pipe-size 64K
@@ -32,6 +33,54 @@ const STRESSORS: &str = "
     shm --shm-ops 5
     futex --futex-ops 500
     mutex --mutex-ops 500
+    kill --kill-ops 500
+    sigabrt --sigabrt-ops 20
+    sigchld --sigchld-ops 100
+    sigfd --sigfd-ops 1000
+    sigfpe --sigfpe-ops 100
+    sigio --sigio-ops 500
+    signal --signal-ops 500
+    signest --signest-ops 100
+    sigpending --sigpending-ops 500
+    sigq --sigq-ops 1000
+    sigrt --sigrt-ops 1000
+    sigsegv --sigsegv-ops 200
+    sigsuspend --sigsuspend-ops 500
+    sigtrap --sigtrap-ops 200
+    timer --timer-ops 500
+    timerfd --timerfd-ops 500
+    itimer --itimer-ops 100
+    alarm --alarm-ops 5
+    bad-altstack --bad-altstack-ops 20
+    nanosleep --nanosleep-ops 100
+    fork --fork-ops 200
+    vfork --vfork-ops 200
+    clone --clone-ops 100
+    wait --wait-ops 100
+    zombie --zombie-ops 100
+    daemon --daemon-ops 20
+    pthread --pthread-ops 50
+    session --session-ops 20
+    pidfd --pidfd-ops 100
+    schedpolicy --schedpolicy-ops 50
+    switch --switch-ops 2000
+    yield --yield-ops 1000
+    membarrier --membarrier-ops 20
+    eventfd --eventfd-ops 2000
+    epoll --epoll-ops 50 --epoll-domain unix
+    poll --poll-ops 100
+    inotify --inotify-ops 2
+    dup --dup-ops 100
+    close --close-ops 20
+    fcntl --fcntl-ops 100
+    flock --flock-ops 500
+    lease --lease-ops 100
+    locka --locka-ops 200
+    lockf --lockf-ops 200
+    lockofd --lockofd-ops 200
+    set --set-ops 50
+    context --context-ops 50
+    exit-group --exit-group-ops 10
 ";
 
 /// Virtual time that a stressor may take if its number of operations does not end it.

@@ -162,7 +162,7 @@ fn check_objects(kernel: &Kernel) -> Result<(), String> {
     same(&kernel.signal_fds, &signal_fds)?;
     for (id, queue) in kernel.queues.iter() {
         let inode = queue.inode.and_then(|inode| kernel.vfs.inodes.get(inode));
-        if !inode.is_some_and(|inode| matches!(inode.kind, InodeKind::Queue(own) if own == id)) {
+        if !inode.is_some_and(|inode| matches!(inode.kind, InodeKind::Queue(own, _) if own == id)) {
             return Err(format!("{id:?} has no file"));
         }
     }

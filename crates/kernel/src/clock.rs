@@ -34,6 +34,8 @@ pub enum Alarm {
     PosixTimer(Id<Process>, i32),
     /// The next period of a thread in `SCHED_DEADLINE`.
     Replenish(Id<Thread>),
+    /// A thread in `SCHED_DEADLINE` has used up its budget, and wants to be told.
+    Overrun(Id<Thread>),
     /// timerfd_create(2).
     TimerFd(Id<crate::time::timerfd::TimerFd>),
 }

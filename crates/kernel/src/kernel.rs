@@ -4,6 +4,7 @@ use crate::clock::{Alarm, Clock};
 use crate::event::{Event, Record};
 use crate::fs::epoll::Epoll;
 use crate::fs::tty::Terminals;
+use crate::fs::watch_limits::WatchLimits;
 use crate::fs::{FdTable, FileDescription, FsContext, Vfs};
 use crate::ipc::eventfd::EventFd;
 use crate::ipc::namespace::IpcNamespace;
@@ -100,6 +101,8 @@ pub struct Kernel {
     pub inotifies: Table<crate::fs::inotify::Inotify>,
     /// Files that tell their owners of news by signals.
     pub signal_driven: crate::fs::signal_driven::SignalDriven,
+    /// How much one user may watch.
+    pub watch_limits: WatchLimits,
     /// `/proc/sys/fs/lease*`.
     pub lease_settings: crate::fs::leases::Settings,
     /// Pipes and the pipes inside FIFOs.
@@ -144,7 +147,9 @@ impl Kernel {
 
     /// A machine with memory and nothing else.
     pub fn new(configuration: Configuration, memory: PhysicalMemory) -> Kernel {
+        let memory_bytes = u64::from(memory.total()) * memory.page_size().bytes();
         Kernel {
+            watch_limits: WatchLimits::new(memory_bytes),
             memory,
             structures: Default::default(),
             clock: Clock::new(configuration.real_start_ns),
@@ -305,6 +310,7 @@ impl Kernel {
                 Alarm::RealInterval(process) => crate::time::itimer::expired(self, chooser, process),
                 Alarm::PosixTimer(process, id) => crate::time::posix_timer::expired(self, chooser, process, id),
                 Alarm::Replenish(thread) => deadline::replenished(self, thread),
+                Alarm::Overrun(thread) => deadline::overran(self, chooser, thread),
                 Alarm::TimerFd(timer) => crate::time::timerfd::expired(self, timer),
             }
         }

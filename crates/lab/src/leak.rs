@@ -52,7 +52,7 @@ pub fn find(kernel: &Kernel, witness: &Witness, outside: &mut dyn Outside) -> Ve
         add(&mut scene, LeakKind::SemaphoreSet, named(id, key), 0, count, Made::Semaphores(in_first(entry.id)), remove);
     }
     for (name, inode) in files_in(kernel, first.posix_queues.directory) {
-        let InodeKind::Queue(id) = kernel.vfs.inodes[inode].kind else { continue };
+        let InodeKind::Queue(id, _) = kernel.vfs.inodes[inode].kind else { continue };
         let Some(queue) = kernel.queues.get(id) else { continue };
         let shown = format!("/{}", text::printable(&name));
         let remove = format!("mq_unlink(\"{shown}\")");

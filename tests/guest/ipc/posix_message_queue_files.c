@@ -56,6 +56,13 @@ int main(void)
     snprintf(path, sizeof path, "/proc/self/fd/%d", queue);
     NEED(readlink(path, target, sizeof target - 1));
     puts(target);
+    SHOW(ftruncate(queue, 5));
+    NEED(fstat(queue, &status));
+    SHOW(status.st_size);
+    SHOW(ftruncate(queue, 80));
+    int reads = NEED(mq_open("/q", O_RDONLY));
+    SHOW(ftruncate(reads, 5));
+    close(reads);
     NEED(mq_send(queue, "abc", 3, 1));
     NEED(mq_send(queue, "defgh", 5, 2));
     char text[200] = "";

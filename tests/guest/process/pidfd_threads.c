@@ -248,7 +248,7 @@ static void information(void)
     char line[256];
     while (fgets(line, sizeof line, file))
         if (!strncmp(line, "Pid:", 4) || !strncmp(line, "NSpid:", 6))
-            printf("%.6s own %d\n", line, atoi(strchr(line, ':') + 1) == getpid());
+            printf("%.*s own %d\n", (int)strcspn(line, ":"), line, atoi(strchr(line, ':') + 1) == getpid());
     fclose(file);
     close(fd);
 }

@@ -181,6 +181,32 @@ static void inheritance(void)
     show_notes("a lock that lends priority");
 }
 
+static volatile int overruns;
+
+static void overran(int signal)
+{
+    (void)signal;
+    overruns++;
+}
+
+/* Who asks for it is told that it has used its budget up. */
+static void told_of_overruns(void)
+{
+    struct attributes wanted = {
+        .size = sizeof wanted, .policy = SCHED_DEADLINE, .flags = 4,
+        .runtime = 2000000, .deadline = 30000000, .period = 40000000,
+    };
+    struct sigaction action = { .sa_handler = overran }, old;
+    sigaction(SIGXCPU, &action, &old);
+    SHOW(syscall(SYS_sched_setattr, 0, &wanted, 0));
+    while (!overruns)
+        ;
+    CHECK(overruns > 0);
+    struct sched_param parameter = { .sched_priority = 0 };
+    SHOW(sched_setscheduler(0, SCHED_OTHER, &parameter));
+    sigaction(SIGXCPU, &old, NULL);
+}
+
 static void deadlines(void)
 {
     struct attributes wanted = {
@@ -274,6 +300,7 @@ int main(void)
     inheritance();
     intervals();
     NEED(sched_setaffinity(0, sizeof all, &all));
+    told_of_overruns();
     deadlines();
     return 0;
 }

@@ -214,7 +214,7 @@ impl Collector<'_> {
             // Sockets and devices mean nothing outside the machine that made them.
             InodeKind::Directory(_)
             | InodeKind::Socket
-            | InodeKind::Queue(_)
+            | InodeKind::Queue(..)
             | InodeKind::Device
             | InodeKind::Generated(_)
             | InodeKind::Anonymous(_) => {}

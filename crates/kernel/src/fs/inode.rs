@@ -10,7 +10,6 @@ use super::node::Node;
 use super::page_cache::Pages;
 use crate::ipc::pipe::Pipe;
 use crate::ipc::posix::MessageQueue;
-use crate::ipc::posix::names::FILE_SIZE;
 use crate::table::{Id, Table};
 use abi::stat::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK};
 use std::collections::BTreeMap;
@@ -112,8 +111,8 @@ pub enum InodeKind {
     Regular(Pages),
     /// A directory.
     Directory(Directory),
-    /// A POSIX message queue, mq_overview(7).
-    Queue(Id<MessageQueue>),
+    /// A POSIX message queue, mq_overview(7), and the size that its file shows, which means nothing.
+    Queue(Id<MessageQueue>, u64),
     /// A symbolic link and its target.
     Symlink(Vec<u8>),
     /// A FIFO, and its pipe while anybody has it open, fifo(7).
@@ -198,7 +197,7 @@ impl Inode {
                 None => 0,
             },
             InodeKind::Symlink(target) => target.len() as u64,
-            InodeKind::Queue(_) => FILE_SIZE,
+            InodeKind::Queue(_, size) => *size,
             InodeKind::Fifo(_) | InodeKind::Socket | InodeKind::Device => 0,
             InodeKind::Generated(_) | InodeKind::Anonymous(_) => 0,
         }

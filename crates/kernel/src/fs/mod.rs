@@ -42,6 +42,7 @@ pub mod stream;
 pub mod sysfs;
 mod tree;
 pub mod tty;
+pub mod watch_limits;
 mod xattr;
 
 pub use context::FsContext;

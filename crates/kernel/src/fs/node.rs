@@ -177,7 +177,7 @@ impl Kernel {
             InodeKind::Regular(pages) => {
                 super::page_cache::free(self, pages, kind);
             }
-            InodeKind::Queue(queue) => message_queue::file_is_gone(self, queue),
+            InodeKind::Queue(queue, _) => message_queue::file_is_gone(self, queue),
             InodeKind::Directory(directory) => {
                 assert!(
                     !directory.entries.values().any(|entry| matches!(entry, DirectoryEntry::Node(_))),

@@ -306,7 +306,7 @@ pub(crate) fn open_node(call: &mut Call, node: Id<Node>, flags: u32) -> Result<I
             }
             InodeKind::Fifo(_) => return Err(Errno::ENXIO.because("a FIFO's opening may sleep")),
             InodeKind::Socket => return Err(Errno::ENXIO.because("a socket is connected to, not opened")),
-            InodeKind::Queue(queue) => FileObject::MessageQueue(*queue),
+            InodeKind::Queue(queue, _) => FileObject::MessageQueue(*queue),
             InodeKind::Device => super::ops::open_device(call, node, flags)?,
             InodeKind::Anonymous(object) => super::ops::reopen_object(call, *object, flags)?,
         }

@@ -348,10 +348,10 @@ fn seek_inode(
         (InodeKind::Regular(pages), _) => pages.size() as i64,
         (_, Snapshot::Listing(listing)) => listing.len() as i64 + 2,
         // `seq_lseek` of Linux's fs/seq_file.c knows no end.
-        (InodeKind::Queue(_), _) if matches!(whence, SEEK_DATA | SEEK_HOLE) => {
+        (InodeKind::Queue(..), _) if matches!(whence, SEEK_DATA | SEEK_HOLE) => {
             return Err(Errno::EINVAL.because("a queue's file has no holes"));
         }
-        (InodeKind::Queue(_), _) => inode.size() as i64,
+        (InodeKind::Queue(..), _) => inode.size() as i64,
         (InodeKind::Generated(_), _) if whence == SEEK_END => {
             return Err(Errno::EINVAL.because("a generated file has no size to count from"));
         }

@@ -25,9 +25,13 @@ pub(in crate::fs) fn truncate_named(call: &mut Call, node: Id<Node>, size: u64) 
 /// # Errors
 /// `EPERM` if the file is sealed, `EFBIG` (with SIGXFSZ) if it would exceed RLIMIT_FSIZE, `EINVAL` if it has no size.
 pub(super) fn truncate(call: &mut Call, inode: Id<Inode>, size: u64) -> Result<(), Error> {
-    let (old, seals) = match &call.kernel.vfs.inodes[inode].kind {
+    let (old, seals) = match &mut call.kernel.vfs.inodes[inode].kind {
         InodeKind::Regular(pages) => (pages.size(), pages.seals.unwrap_or(0)),
-        InodeKind::Generated(_) | InodeKind::Queue(_) => return Ok(()),
+        InodeKind::Generated(_) => return Ok(()),
+        InodeKind::Queue(_, shown) => {
+            *shown = size;
+            return Ok(());
+        }
         InodeKind::Directory(_) => return Err(Errno::EISDIR.because("a directory cannot be cut")),
         _ => return Err(Errno::EINVAL.because("only regular files can be cut")),
     };

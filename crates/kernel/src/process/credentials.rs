@@ -139,4 +139,10 @@ pub struct UserAccount {
     pub pipe_pages: u64,
     /// Bytes that POSIX message queues may hold, for RLIMIT_MSGQUEUE.
     pub queue_bytes: u64,
+    /// Interests in epoll sets, `/proc/sys/fs/epoll/max_user_watches`.
+    pub epoll_interests: u64,
+    /// Queues of inotify, `/proc/sys/fs/inotify/max_user_instances`.
+    pub inotify_queues: u64,
+    /// Their watches, `/proc/sys/fs/inotify/max_user_watches`.
+    pub inotify_watches: u64,
 }

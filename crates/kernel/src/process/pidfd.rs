@@ -3,6 +3,7 @@
 use super::{Process, Thread, permission};
 use crate::entry::Call;
 use crate::fs::poll::Readiness;
+use crate::fs::procfs;
 use crate::fs::{Fd, FileDescription, FileObject};
 use crate::kernel::Kernel;
 use crate::signal::{self, Target};
@@ -184,6 +185,12 @@ pub fn pidfd_open(call: &mut Call, pid: i32, flags: u32) -> SysResult {
     Ok(Flow::Done(open(call, subject, flags)?.0 as u64))
 }
 
+/// The process whose directory in proc a descriptor is, "the PID file descriptor" of old, pidfd_send_signal(2).
+fn directory(call: &Call, fd: Fd) -> Option<Subject> {
+    let FileObject::Inode(inode) = call.kernel.files[call.file(fd).ok()?].object else { return None };
+    procfs::process_of_directory(call.kernel, inode).map(Subject::Process)
+}
+
 /// Who gets a signal.
 enum Receiver {
     Thread(Option<Id<Thread>>),
@@ -203,7 +210,10 @@ pub fn pidfd_send_signal(call: &mut Call, fd: Fd, signal: i32, info: UserPtr<Sig
     if !matches!(flags, 0 | PIDFD_SIGNAL_THREAD | PIDFD_SIGNAL_THREAD_GROUP | PIDFD_SIGNAL_PROCESS_GROUP) {
         return Err(Errno::EINVAL.because("`flags` has unknown flags, or several"));
     }
-    let subject = subject(call, fd)?;
+    let subject = match subject(call, fd) {
+        Ok(subject) => subject,
+        Err(error) => directory(call, fd).ok_or(error)?,
+    };
     let gone = Errno::ESRCH.because("the process or thread is gone");
     let number = subject.number(call.kernel).ok_or(gone)?;
     if !(0..=SIGRTMAX).contains(&signal) {

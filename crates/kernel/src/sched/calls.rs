@@ -273,6 +273,9 @@ pub fn sched_setattr(call: &mut Call, tid: i32, from: u64, flags: u32) -> SysRes
             SCHED_DEADLINE => {
                 let flags = asked.flags & (SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN);
                 new.deadline = deadline::Parameters::new(&asked, flags)?;
+                if flags & SCHED_FLAG_RECLAIM != 0 {
+                    call.kernel.unsupported("reclaiming processor time that others leave (SCHED_FLAG_RECLAIM)");
+                }
             }
             SCHED_FIFO | SCHED_RR => {}
             _ => {

@@ -4,10 +4,13 @@
 use crate::clock::{Alarm, Instant};
 use crate::entry::Call;
 use crate::kernel::Kernel;
+use crate::ports::Chooser;
 use crate::process::Thread;
 use crate::sched::online;
+use crate::signal::{self, Target};
 use crate::table::Id;
-use abi::sched::{SCHED_DEADLINE, SchedAttr};
+use abi::sched::{SCHED_DEADLINE, SCHED_FLAG_DL_OVERRUN, SchedAttr};
+use abi::signal::{SIGXCPU, SigInfo};
 use abi::{Errno, Error};
 
 /// The least and the longest period, `/proc/sys/kernel/sched_deadline_period_min_us` and `..._max_us`.
@@ -113,6 +116,7 @@ pub(super) fn ran(kernel: &mut Kernel, thread: Id<Thread>, ran_ns: u64, has_yiel
     let Thread { policy, place, .. } = &mut kernel.threads[thread];
     let (wanted, has) = (&policy.deadline, &mut place.deadline);
     has.left_ns -= ran_ns.min(i64::MAX as u64).cast_signed();
+    let has_overrun = has.left_ns <= 0 && !has.is_throttled;
     if has_yielded {
         has.left_ns = has.left_ns.min(0);
     }
@@ -122,6 +126,19 @@ pub(super) fn ran(kernel: &mut Kernel, thread: Id<Thread>, ran_ns: u64, has_yiel
     has.is_throttled = true;
     let next = Instant(has.until.0 - wanted.deadline_ns.min(has.until.0)).after(wanted.period_ns);
     kernel.clock.start(next, Alarm::Replenish(thread));
+    if has_overrun && wanted.flags & SCHED_FLAG_DL_OVERRUN != 0 {
+        // The signal goes out where there is a chooser.
+        let now = kernel.clock.now();
+        kernel.clock.start(now, Alarm::Overrun(thread));
+    }
+}
+
+/// Tells a process that one of its threads has used up its budget, sched_setattr(2) `SCHED_FLAG_DL_OVERRUN`.
+pub(crate) fn overran(kernel: &mut Kernel, chooser: &mut dyn Chooser, thread: Id<Thread>) {
+    if let Some(thread) = kernel.threads.get(thread) {
+        let target = Target::Process(thread.process);
+        signal::send(kernel, chooser, target, SigInfo::kernel(SIGXCPU));
+    }
 }
 
 /// The next period begins for a thread that was throttled.

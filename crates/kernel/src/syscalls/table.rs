@@ -442,7 +442,7 @@ syscalls! {
     309 getcpu(cpu: UserPtr<u32>, node: UserPtr<u32>) => crate::sched::calls::getcpu,
        full, "getcpu(2)", "process/scheduling.c";
     314 sched_setattr(pid: i32, attributes: u64, flags: u32) => crate::sched::calls::sched_setattr,
-       full, "sched_setattr(2)", "process/real_time.c";
+       partial "reclaiming processor time (SCHED_FLAG_RECLAIM)", "sched_setattr(2)", "process/real_time.c";
     315 sched_getattr(pid: i32, attributes: u64, size: u32, flags: u32) => crate::sched::calls::sched_getattr,
        full, "sched_setattr(2)", "process/real_time.c";
     324 membarrier(command: i32, flags: u32, cpu: i32) => crate::process::control::membarrier,

@@ -49,6 +49,11 @@ pub(crate) fn ftruncate(call: &mut Call, fd: Fd, length: i64) -> SysResult {
             inotify::notify_file(call.kernel, file, IN_MODIFY);
             Flow::OK
         }
+        FileObject::MessageQueue(queue) if description.is_writable() => {
+            let inode = call.kernel.queues[queue].inode.expect("an open queue has a file");
+            size::truncate(call, inode, length)?;
+            Flow::OK
+        }
         _ => Err(Errno::EINVAL.because("the file is no regular file open for writing")),
     }
 }

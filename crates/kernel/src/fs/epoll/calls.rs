@@ -3,6 +3,7 @@
 use super::{Epoll, FLAGS, Interest, MAX_NESTING};
 use super::{begin_watching, contains, depth_above, depth_below, drop_interest, set_of};
 use crate::entry::Call;
+use crate::fs::watch_limits::{self, Counted};
 use crate::fs::{Fd, FileObject, poll};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
@@ -28,7 +29,8 @@ pub(crate) fn epoll_create1(call: &mut Call, flags: i32) -> SysResult {
     if flags & !EPOLL_CLOEXEC != 0 {
         return Err(Errno::EINVAL.because("`flags` has unknown bits"));
     }
-    let id = call.kernel.epolls.insert(Epoll::default());
+    let user = call.credentials().uid;
+    let id = call.kernel.epolls.insert(Epoll { user, ..Epoll::default() });
     let fd = call.open_object(FileObject::Epoll(id), O_RDWR | flags as u32)?;
     Ok(Flow::Done(fd.0 as u64))
 }
@@ -53,6 +55,10 @@ pub(crate) fn epoll_ctl(call: &mut Call, epoll: Fd, operation: i32, fd: Fd, even
         (EPOLL_CTL_ADD, None) => {
             if let Some(inner) = set_of(call.kernel, file) {
                 check_nesting(call, set, inner)?;
+            }
+            let user = call.kernel.epolls[set].user;
+            if !watch_limits::charge(call.kernel, user, Counted::EpollInterest) {
+                return Err(Errno::ENOSPC.because("the user has as many interests as `max_user_watches` allows"));
             }
             let interest = Interest {
                 fd,

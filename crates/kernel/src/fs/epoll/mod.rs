@@ -13,6 +13,7 @@ pub use wait::EpollWait;
 pub(crate) use wait::{epoll_pwait, epoll_pwait2, epoll_wait};
 
 use crate::fs::poll::{self, Readiness};
+use crate::fs::watch_limits::{self, Counted};
 use crate::fs::{Fd, FileDescription, FileObject};
 use crate::kernel::Kernel;
 use crate::table::Id;
@@ -54,6 +55,8 @@ pub struct Epoll {
     by_file: BTreeMap<(Fd, Id<FileDescription>), u64>,
     ready: VecDeque<u64>,
     next: u64,
+    /// On whose account its interests are.
+    user: u32,
 }
 
 impl Epoll {
@@ -154,6 +157,8 @@ fn drop_interest(kernel: &mut Kernel, epoll: Id<Epoll>, number: u64) {
         kernel.waits.unwatch(*key, Watch { epoll, interest: number });
     }
     kernel.epoll_interests.remove(&(interest.file, epoll, number));
+    let user = kernel.epolls[epoll].user;
+    watch_limits::discharge(kernel, user, Counted::EpollInterest);
 }
 
 /// An open file description is gone: so are the interests in it. To be called while it is still in the table.

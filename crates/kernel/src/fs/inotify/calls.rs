@@ -1,9 +1,10 @@
 //! inotify_init1(2), inotify_add_watch(2), inotify_rm_watch(2).
 
-use super::{Inotify, MAX_WATCHES, Watch, end_watch};
+use super::{Inotify, Watch, end_watch};
 use crate::entry::Call;
 use crate::fs::path::{self, Follow};
 use crate::fs::permission::READ;
+use crate::fs::watch_limits::{self, Counted};
 use crate::fs::{Fd, FileDescription, FileObject};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
@@ -25,7 +26,12 @@ pub(crate) fn inotify_init1(call: &mut Call, flags: u32) -> SysResult {
     if flags & !(IN_NONBLOCK | IN_CLOEXEC) != 0 {
         return Err(Errno::EINVAL.because("unknown `flags`"));
     }
-    let id = call.kernel.inotifies.insert(Inotify::default());
+    let user = call.credentials().uid;
+    if !watch_limits::charge(call.kernel, user, Counted::InotifyQueue) {
+        return Err(Errno::EMFILE.because("the user has as many queues as `max_user_instances` allows"));
+    }
+    let most_events = call.kernel.watch_limits.inotify_events;
+    let id = call.kernel.inotifies.insert(Inotify { user, most_events, ..Inotify::default() });
     let description = FileDescription::new(FileObject::Inotify(id), O_RDONLY | flags & IN_NONBLOCK);
     let file = call.kernel.files.insert(description);
     Ok(Flow::Done(call.install_fd(file, flags & IN_CLOEXEC != 0)?.0 as u64))
@@ -66,8 +72,9 @@ pub(crate) fn inotify_add_watch(call: &mut Call, fd: Fd, path: UserCStr, mask: u
         watch.mask = if mask & IN_MASK_ADD != 0 { watch.mask | kept } else { kept };
         return Ok(Flow::Done(*number as u64));
     }
-    if watches.len() >= MAX_WATCHES {
-        return Err(Errno::ENOSPC.because("as many files are watched as one may watch"));
+    let user = call.kernel.inotifies[id].user;
+    if !watch_limits::charge(call.kernel, user, Counted::InotifyWatch) {
+        return Err(Errno::ENOSPC.because("the user has as many watches as `max_user_watches` allows"));
     }
     let inotify = &mut call.kernel.inotifies[id];
     inotify.last_watch += 1;

@@ -11,6 +11,7 @@ use super::inode::Inode;
 use super::node::Node;
 use super::poll::Readiness;
 use super::signal_driven::{self, News, Source};
+use super::watch_limits::{self, Counted};
 use crate::entry::Call;
 use crate::kernel::Kernel;
 use crate::table::Id;
@@ -23,17 +24,16 @@ use abi::poll::{POLLIN, POLLRDNORM};
 use abi::{Errno, Error, Wire};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Most events in a queue, proc(5) `/proc/sys/fs/inotify/max_queued_events`.
-pub const MAX_QUEUED: usize = 16384;
-/// Most watches of a queue, proc(5) `/proc/sys/fs/inotify/max_user_watches` counts them per user.
-pub const MAX_WATCHES: usize = 65536;
-
 /// What inotify_init(2) makes.
 ///
 /// # Invariants
 /// - `watches` and the `watchers` of inodes say the same; each watch holds its inode.
 #[derive(Clone, Debug, Default)]
 pub struct Inotify {
+    /// On whose account it and its watches are.
+    user: u32,
+    /// Events that it takes, `/proc/sys/fs/inotify/max_queued_events` when it was made.
+    most_events: usize,
     watches: BTreeMap<i32, Watch>,
     queue: VecDeque<Queued>,
     last_watch: i32,
@@ -87,7 +87,7 @@ impl Inotify {
         if self.queue.back() == Some(&event) {
             return Pushed::Merged;
         }
-        if self.queue.len() >= MAX_QUEUED {
+        if self.queue.len() >= self.most_events {
             let overflow = Queued { watch: -1, mask: IN_Q_OVERFLOW, cookie: 0, name: Vec::new() };
             if self.queue.back() == Some(&overflow) {
                 return Pushed::Merged;
@@ -218,6 +218,8 @@ fn end_watch(kernel: &mut Kernel, queue: Id<Inotify>, number: i32) {
 fn forget_watch(kernel: &mut Kernel, queue: Id<Inotify>, number: i32, watch: Watch) {
     kernel.vfs.inodes[watch.inode].watchers.retain(|watcher| *watcher != (queue, number));
     kernel.vfs.watches -= 1;
+    let user = kernel.inotifies[queue].user;
+    watch_limits::discharge(kernel, user, Counted::InotifyWatch);
     kernel.release_inode(watch.inode);
 }
 
@@ -261,7 +263,8 @@ pub(super) fn close(kernel: &mut Kernel, id: Id<Inotify>) {
     for (number, watch) in watches {
         forget_watch(kernel, id, number, watch);
     }
-    kernel.inotifies.remove(id);
+    let user = kernel.inotifies.remove(id).user;
+    watch_limits::discharge(kernel, user, Counted::InotifyQueue);
 }
 
 #[cfg(test)]
@@ -274,7 +277,7 @@ mod tests {
 
     #[test]
     fn an_event_that_repeats_the_last_one_is_not_queued_again() {
-        let mut inotify = Inotify::default();
+        let mut inotify = Inotify { most_events: 100, ..Inotify::default() };
         inotify.push(event(2, b"a"));
         inotify.push(event(2, b"a"));
         inotify.push(event(2, b"b"));
@@ -294,11 +297,11 @@ mod tests {
 
     #[test]
     fn too_many_events_become_one_that_says_so() {
-        let mut inotify = Inotify::default();
-        for number in 0..MAX_QUEUED + 10 {
+        let mut inotify = Inotify { most_events: 100, ..Inotify::default() };
+        for number in 0..110 {
             inotify.push(event(2, number.to_string().as_bytes()));
         }
-        assert_eq!(inotify.queue.len(), MAX_QUEUED + 1);
+        assert_eq!(inotify.queue.len(), 101);
         assert_eq!(inotify.queue.back().map(|event| event.mask), Some(IN_Q_OVERFLOW));
     }
 }

@@ -15,7 +15,8 @@ mod status;
 pub mod sysctl;
 mod system;
 
-use super::generated::{Attributes, Listed, Target};
+use super::generated::{Attributes, Generated, Listed, Target};
+use super::inode::{Inode, InodeKind};
 use super::sysfs::parse_number;
 use super::tree::Place;
 use crate::entry::Call;
@@ -83,6 +84,16 @@ impl Subject {
             Subject::Process(process) => kernel.processes.get(process).map_or(0, |process| process.pid),
             Subject::Thread(thread) => kernel.threads.get(thread).map_or(0, |thread| thread.tid),
         }
+    }
+}
+
+/// The process whose `/proc/PID` an inode is.
+pub fn process_of_directory(kernel: &Kernel, inode: Id<Inode>) -> Option<Id<Process>> {
+    match kernel.vfs.inodes[inode].kind {
+        InodeKind::Generated(Generated::Proc(ProcEntry::Process(Subject::Process(process), Place::ROOT))) => {
+            Some(process)
+        }
+        _ => None,
     }
 }
 

@@ -17,10 +17,14 @@ use abi::{Errno, Error};
 tree! {
     /// A setting.
     pub enum Setting: SETTINGS {
+        EpollWatches = "fs/epoll/max_user_watches" 0o644;
         FileMax = "fs/file-max" 0o444;
         FileNr = "fs/file-nr" 0o444;
         InodeNr = "fs/inode-nr" 0o444;
         InodeState = "fs/inode-state" 0o444;
+        InotifyEvents = "fs/inotify/max_queued_events" 0o644;
+        InotifyQueues = "fs/inotify/max_user_instances" 0o644;
+        InotifyWatches = "fs/inotify/max_user_watches" 0o644;
         LeaseBreakTime = "fs/lease-break-time" 0o644;
         LeasesEnable = "fs/leases-enable" 0o644;
         MqMsgDefault = "fs/mqueue/msg_default" 0o644;
@@ -116,6 +120,10 @@ fn value(kernel: &Kernel, setting: Setting) -> String {
         Setting::FileNr => words(&[kernel.files.len() as u64, 0, i64::MAX as u64]),
         Setting::InodeNr => words(&[kernel.vfs.inodes.len() as u64, 0]),
         Setting::InodeState => words(&[kernel.vfs.inodes.len() as u64, 0, 0, 0, 0, 0, 0]),
+        Setting::EpollWatches => kernel.watch_limits.epoll_interests.to_string(),
+        Setting::InotifyEvents => kernel.watch_limits.inotify_events.to_string(),
+        Setting::InotifyQueues => kernel.watch_limits.inotify_queues.to_string(),
+        Setting::InotifyWatches => kernel.watch_limits.inotify_watches.to_string(),
         Setting::LeaseBreakTime => kernel.lease_settings.break_time_s.to_string(),
         Setting::LeasesEnable => i32::from(kernel.lease_settings.enabled).to_string(),
         Setting::NrOpen => (1 << 20).to_string(),
@@ -208,6 +216,16 @@ pub fn write(call: &mut Call, setting: Setting, mode: u32, bytes: &[u8]) -> Resu
         Setting::Domainname => call.kernel.domain_name = line(bytes),
         Setting::OvercommitMemory => settings.overcommit = within(bytes, 0, 2)? as u32,
         Setting::OvercommitRatio => settings.overcommit_ratio = within(bytes, 0, i64::from(i32::MAX))? as u32,
+        Setting::EpollWatches => call.kernel.watch_limits.epoll_interests = within(bytes, 0, i64::MAX)? as u64,
+        Setting::InotifyEvents => {
+            call.kernel.watch_limits.inotify_events = within(bytes, 0, i64::from(i32::MAX))? as usize;
+        }
+        Setting::InotifyQueues => {
+            call.kernel.watch_limits.inotify_queues = within(bytes, 0, i64::from(i32::MAX))? as u64;
+        }
+        Setting::InotifyWatches => {
+            call.kernel.watch_limits.inotify_watches = within(bytes, 0, i64::from(i32::MAX))? as u64;
+        }
         Setting::LeaseBreakTime => {
             let seconds = within(bytes, i64::from(i32::MIN), i64::from(i32::MAX))?;
             call.kernel.lease_settings.break_time_s = seconds as i32;

@@ -18,7 +18,7 @@ const MESSAGE_OVERHEAD: u64 = 48;
 /// What a priority costs: `sizeof(struct posix_msg_tree_node)`.
 const PRIORITY_OVERHEAD: u64 = 48;
 /// Bytes of a queue's file: `FILENT_SIZE`.
-pub const FILE_SIZE: u64 = 80;
+const FILE_SIZE: u64 = 80;
 
 impl Kernel {
     /// Whether the files in a directory are message queues.
@@ -59,7 +59,7 @@ pub(crate) fn create(
 ) -> Result<Id<Node>, Error> {
     open::check_writable_directory(call, directory)?;
     let queue = make_queue(call, attributes)?;
-    let inode = open::new_inode(call, directory, S_IFREG | mode & 0o7777, InodeKind::Queue(queue), 0);
+    let inode = open::new_inode(call, directory, S_IFREG | mode & 0o7777, InodeKind::Queue(queue, FILE_SIZE), 0);
     let inode = call.kernel.vfs.inodes.insert(inode);
     call.kernel.queues[queue].inode = Some(inode);
     let node = call.kernel.make_node(Some(directory), name, inode);
