@@ -613,3 +613,37 @@ fn instructions_across_pages_that_share_a_slot_run_in_turn() {
         assert_eq!(machine.registers.rip, places[2] + 0xffe + 15, "{name}");
     }
 }
+
+#[test]
+fn a_constant_address_of_more_than_32_bits_is_reached_by_translated_code_of_every_kind() {
+    const FAR: u64 = 0x3c00_0000_0000;
+    // mov byte [rip+0xff9],7 ; int3
+    let code = [0xc6, 0x05, 0xf9, 0x0f, 0, 0, 7, 0xcc];
+    let steps = [true, false].map(|groups| {
+        let mut machine = Machine::with_code(&code);
+        let frames = [CODE, DATA].map(|page| machine.table.entry(&machine.memory, page).frame());
+        machine.map_frame(FAR, frames[0], EXECUTE);
+        machine.map_frame(FAR + 0x1000, frames[1], WRITE);
+        machine.registers.rip = FAR;
+        let mut processor = X86Processor::with_options(Options { groups, ..Options::default() }).unwrap();
+        finish("far", &mut machine, &mut processor);
+        assert_eq!(machine.peek(DATA, 2), [7, 0]);
+        processor.statistics().steps
+    });
+    // The breakpoint is stepped.
+    assert_eq!(steps, [1, 1]);
+}
+
+#[test]
+fn a_small_program_uses_little_of_the_block_that_its_address_space_has() {
+    // again: call next ; dec ecx ; jnz again ; int3 ; next: inc qword [rbx] ; ret
+    let code = [0xe8, 5, 0, 0, 0, 0xff, 0xc9, 0x75, 0xf7, 0xcc, 0x48, 0xff, 0x03, 0xc3];
+    let mut machine = Machine::with_code(&code);
+    machine.registers.set(Gpr::Rcx, 100);
+    machine.registers.set(Gpr::Rbx, DATA);
+    let mut processor = X86Processor::new().unwrap();
+    finish("small", &mut machine, &mut processor);
+    assert_eq!(machine.peek_number(DATA), 100);
+    let used = machine.tlb.block().chunks(512).filter(|page| page.iter().any(|word| *word != 0)).count();
+    assert!(used <= 16, "{used} pages of 4 KiB, which the host then has to keep for each process");
+}

@@ -42,6 +42,11 @@ impl Cover {
     fn size(&self) -> u16 {
         (self.high - self.low) as u16
     }
+
+    /// The address of the first byte covered, for one of the accesses, whose address is constant.
+    fn start(&self, access: &Access) -> i64 {
+        access.displacement.wrapping_add(self.low - access.offset)
+    }
 }
 
 /// What the emission of one check has in common.
@@ -273,8 +278,8 @@ impl Emitter {
             }
             self.hot.lea(addend, sum(self.host(base), addend, 0));
         }
-        if access.constant().is_some() && i32::try_from(cover.low).is_err() {
-            self.hot.constant(scratch, cover.low as u64);
+        if access.constant().is_some() && i32::try_from(cover.start(&access)).is_err() {
+            self.hot.constant(scratch, cover.start(&access) as u64);
             self.hot.lea(addend, sum(addend, scratch, 0));
         }
     }
@@ -284,7 +289,7 @@ impl Emitter {
         let displacement = access.displacement as i32;
         if access.constant().is_some() {
             let from_low = (access.offset - cover.low) as i32;
-            let near = i32::try_from(cover.low).is_ok();
+            let near = i32::try_from(cover.start(access)).is_ok();
             return based(register, if near { displacement } else { from_low });
         }
         match (access.base, access.index) {
