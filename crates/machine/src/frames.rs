@@ -7,6 +7,7 @@
 use crate::PageSize;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::ffi::c_void;
+use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 /// Bytes in the smallest frame, of which every frame is a multiple; the processor looks at memory in pieces of this size.
@@ -431,6 +432,55 @@ impl Drop for PhysicalMemory {
     fn drop(&mut self) {
         // SAFETY: unmaps exactly the mapping made in `new`; no reference into it outlives `self`.
         let _ = unsafe { munmap(self.base.as_ptr().cast::<c_void>(), (self.total as usize) << self.shift) };
+    }
+}
+
+/// Words that are zero at first, and cost host memory only where they are written. An allocation would be cleared where
+/// the allocator hands out memory again.
+#[derive(Debug)]
+pub struct ZeroedWords {
+    base: NonNull<u64>,
+    length: usize,
+}
+
+impl ZeroedWords {
+    /// So many words; at least one.
+    ///
+    /// # Panics
+    /// If the host gives no address range, as an allocation would.
+    pub fn new(length: usize) -> ZeroedWords {
+        assert!(length > 0, "a mapping has a page");
+        // SAFETY: a new private anonymous mapping at an address of the host's choice aliases nothing.
+        let address = unsafe {
+            mmap_anonymous(std::ptr::null_mut(), length * 8, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
+        };
+        let address = address.expect("the host gives an address range");
+        ZeroedWords { base: NonNull::new(address.cast()).expect("a mapping is not at address 0"), length }
+    }
+}
+
+impl Deref for ZeroedWords {
+    type Target = [u64];
+    #[inline]
+    fn deref(&self) -> &[u64] {
+        // SAFETY: the mapping made in `new` is as long, aligned to a page, initialised (the host's zeroes), lives as long
+        // as `self`, and only `self` leads to it.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr(), self.length) }
+    }
+}
+
+impl DerefMut for ZeroedWords {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u64] {
+        // SAFETY: as in `deref`; `&mut self` excludes every other reader and writer.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), self.length) }
+    }
+}
+
+impl Drop for ZeroedWords {
+    fn drop(&mut self) {
+        // SAFETY: unmaps exactly the mapping made in `new`; no reference into it outlives `self`.
+        let _ = unsafe { munmap(self.base.as_ptr().cast::<c_void>(), self.length * 8) };
     }
 }
 

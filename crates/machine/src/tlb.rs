@@ -18,7 +18,7 @@
 //! The block begins with a page that the processor may use as it likes: with the `gs` base at the block, registers
 //! and TLB are reached by the same prefix, and a switch of address space is a change of one pointer.
 
-use crate::frames::SMALLEST_FRAME;
+use crate::frames::{SMALLEST_FRAME, ZeroedWords};
 use crate::tlb_model::{Flush, FlushCause};
 use crate::{Access, Entry, FrameNumber, PhysicalMemory};
 
@@ -28,7 +28,7 @@ pub const MAX_SLOTS: usize = 4096;
 pub const MIN_SLOTS: usize = 256;
 /// Slots of the table of executable pages.
 pub const EXECUTE_SLOTS: usize = 4096;
-/// Entries in the processor's cache of indirect jump targets.
+/// Entries in the processor's cache of indirect jump targets, at most.
 pub const JUMP_SLOTS: usize = 4096;
 
 /// Words at the start of the block that belong to the processor: register file, budget, spill slots, ...
@@ -56,6 +56,15 @@ pub fn execute_slot(address: u64) -> usize {
     (page ^ page >> 12 ^ page >> 24) as usize & (EXECUTE_SLOTS - 1)
 }
 
+/// Makes words zero and writes only where they are not: host memory that was never used stays unused.
+pub fn clear(words: &mut [u64]) {
+    for part in words.chunks_mut(64) {
+        if part.iter().fold(0, |all, word| all | word) != 0 {
+            part.fill(0);
+        }
+    }
+}
+
 /// The TLB of one address space.
 ///
 /// # Invariants
@@ -63,7 +72,7 @@ pub fn execute_slot(address: u64) -> usize {
 /// - a write tag matches only if the entry's dirty bit is set and the frame is not known to be code.
 #[derive(Debug)]
 pub struct Tlb {
-    block: Box<[u64]>,
+    block: ZeroedWords,
     host_base: u64,
     /// Bytes in a page.
     page_size: u64,
@@ -88,8 +97,7 @@ impl Tlb {
     /// An empty buffer for pages of `memory`.
     pub fn new(memory: &PhysicalMemory) -> Tlb {
         let mut tlb = Tlb {
-            // A zeroed allocation: parts never used cost no host memory.
-            block: vec![0; BLOCK_WORDS].into_boxed_slice(),
+            block: ZeroedWords::new(BLOCK_WORDS),
             host_base: memory.host_base(),
             page_size: memory.frame_size() as u64,
             slots: MIN_SLOTS,
@@ -242,7 +250,7 @@ impl Tlb {
     fn forget(&mut self) {
         self.flushes += 1;
         self.pressure = 0;
-        self.block[EXECUTE..EXECUTE + EXECUTE_SLOTS].fill(0);
+        clear(&mut self.block[EXECUTE..EXECUTE + EXECUTE_SLOTS]);
         self.code_generation += 1;
         self.data_generation += 1;
         self.empty();

@@ -12,7 +12,7 @@ use crate::plan::{Access as DataAccess, Segment};
 use crate::step::{Stepper, is_retired};
 use iced_x86::{Decoder, DecoderOptions};
 use machine::mmu::{self, Access};
-use machine::tlb::{EXECUTE, EXECUTE_SLOTS, JUMP_TAGS, JUMP_TARGETS, execute_slot};
+use machine::tlb::{EXECUTE, EXECUTE_SLOTS, execute_slot};
 use machine::{Exit, FrameNumber, PageFault, Processor, Registers, SMALLEST_FRAME, Slice, Space, Tlb, Trap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -384,16 +384,13 @@ impl X86Processor {
 
     /// The host code for a guest address, by the address space's jump cache.
     fn locate(&mut self, space: &mut Space<'_>, rip: u64) -> Result<u64, Unresolved> {
-        let slot = context::jump_slot(rip);
-        let block = space.tlb.block();
-        if block[JUMP_TAGS + slot] == rip.wrapping_neg() {
-            return Ok(block[JUMP_TARGETS + slot] - self.code.memory.range().start);
+        let base = self.code.memory.range().start;
+        if let Some(host) = context::find_jump(space.tlb.block(), rip) {
+            return Ok(host - base);
         }
         let id = self.resolve(space, rip, false)?;
         let entry = self.code.cache.block(id).entry;
-        let block = space.tlb.block_mut();
-        block[JUMP_TAGS + slot] = rip.wrapping_neg();
-        block[JUMP_TARGETS + slot] = self.code.memory.range().start + entry;
+        context::enter_jump(space.tlb.block_mut(), rip, base + entry);
         Ok(entry)
     }
 
@@ -496,7 +493,7 @@ impl X86Processor {
             context::forget_jumps(block);
             if block[context::EPOCH] != self.epoch {
                 // Names of pages are a processor's own.
-                block[EXECUTE..EXECUTE + EXECUTE_SLOTS].fill(0);
+                machine::tlb::clear(&mut block[EXECUTE..EXECUTE + EXECUTE_SLOTS]);
             }
         }
         block[context::EPOCH] = self.epoch;

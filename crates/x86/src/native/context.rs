@@ -5,7 +5,7 @@
 //! Guest r13, r14 and r15 live in their words all the time: the host's r13 is the address of the context plus a bias
 //! that puts its hot words within reach of one-byte displacements, r14 and r15 are scratch.
 
-use machine::tlb::{JUMP_SLOTS, JUMP_TAGS, PROCESSOR_WORDS};
+use machine::tlb::{JUMP_SLOTS, JUMP_TAGS, JUMP_TARGETS, PROCESSOR_WORDS};
 
 /// The guest's sixteen general-purpose registers, by number.
 pub const GENERAL: usize = 0;
@@ -23,7 +23,7 @@ pub const SIGN: usize = 20;
 pub const PAGE_MASK: usize = 21;
 /// The bits of an address that are the offset in its page.
 pub const OFFSET_MASK: usize = 22;
-/// What `pext` takes a slot of the jump cache out of an address with.
+/// What `pext` takes a slot of the jump cache out of an address with. Changes when the cache grows.
 pub const JUMP_MASK: usize = 23;
 /// Base of the guest's fs segment.
 pub const FS_BASE: usize = 24;
@@ -33,8 +33,8 @@ pub const GS_BASE: usize = 25;
 pub const X87_ABSENT: usize = 26;
 /// Data accesses that could not be counted when their block was translated (repeated string instructions).
 pub const EXTRA_ACCESSES: usize = 27;
-/// How often a site may be refilled until Rust looks at it.
-pub const REFILLS: usize = 28;
+/// Entries made in the jump cache since it grew last.
+pub const JUMP_FILLS: usize = 28;
 /// By the logarithm of a size up to 8: all bits of an address but the offset in its page, and those that are zero if it
 /// is a multiple of the size.
 pub const ALIGNED_MASKS: usize = 1000;
@@ -127,20 +127,52 @@ const JUMP_SHIFT: u32 = 3;
 /// In the tag of slot 0: what matches no address of this slot. In the others it is 0, which only address 0 would match.
 const NO_JUMP: u64 = (1_u64 << JUMP_SHIFT).wrapping_neg();
 
-/// The slot of an address in the jump cache: what `pext` gives with the word [`JUMP_MASK`].
-pub fn jump_slot(rip: u64) -> usize {
-    (rip >> JUMP_SHIFT) as usize & (JUMP_SLOTS - 1)
+/// Slots of a jump cache at first. It doubles when it proves too small: most processes are small, and emptying the cache
+/// costs what is in use.
+const FIRST_JUMP_SLOTS: usize = 256;
+
+/// Slots of a block's jump cache that are in use.
+fn jump_slots(block: &[u64]) -> usize {
+    (block[JUMP_MASK] >> JUMP_SHIFT) as usize + 1
+}
+
+/// The slot of an address in a block's jump cache: what `pext` gives with the word [`JUMP_MASK`].
+#[inline]
+pub fn jump_slot(block: &[u64], rip: u64) -> usize {
+    ((rip & block[JUMP_MASK]) >> JUMP_SHIFT) as usize
+}
+
+/// The host address for a guest address in the jump cache.
+#[inline]
+pub fn find_jump(block: &[u64], rip: u64) -> Option<u64> {
+    let slot = jump_slot(block, rip);
+    (block[JUMP_TAGS + slot] == rip.wrapping_neg()).then(|| block[JUMP_TARGETS + slot])
+}
+
+/// Puts the host address for a guest address into the jump cache.
+pub fn enter_jump(block: &mut [u64], rip: u64, host: u64) {
+    block[JUMP_FILLS] += 1;
+    let slots = jump_slots(block);
+    if block[JUMP_FILLS] > 2 * slots as u64 && slots < JUMP_SLOTS {
+        block[JUMP_MASK] = (2 * slots as u64 - 1) << JUMP_SHIFT;
+        forget_jumps(block);
+        block[JUMP_FILLS] = 0;
+    }
+    let slot = jump_slot(block, rip);
+    block[JUMP_TAGS + slot] = rip.wrapping_neg();
+    block[JUMP_TARGETS + slot] = host;
 }
 
 /// Empties the jump cache.
 pub fn forget_jumps(block: &mut [u64]) {
-    block[JUMP_TAGS..JUMP_TAGS + JUMP_SLOTS].fill(0);
+    let slots = jump_slots(block);
+    block[JUMP_TAGS..JUMP_TAGS + slots].fill(0);
     block[JUMP_TAGS] = NO_JUMP;
 }
 
 /// Takes one address out of the jump cache.
 pub fn forget_jump(block: &mut [u64], rip: u64) {
-    let slot = jump_slot(rip);
+    let slot = jump_slot(block, rip);
     block[JUMP_TAGS + slot] = if slot == 0 { NO_JUMP } else { 0 };
 }
 
@@ -166,7 +198,7 @@ pub fn initialise(block: &mut [u64]) {
     for size in 0..4 {
         block[ALIGNED_MASKS + size] = !0xfff | ((1 << size) - 1);
     }
-    block[JUMP_MASK] = (JUMP_SLOTS as u64 - 1) << JUMP_SHIFT;
+    block[JUMP_MASK] = (FIRST_JUMP_SLOTS as u64 - 1) << JUMP_SHIFT;
     block[JUMP_TAGS] = NO_JUMP;
     block[HOST_MXCSR] = u64::from(machine::registers::MXCSR_INITIAL);
 }
