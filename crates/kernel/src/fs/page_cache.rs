@@ -15,11 +15,16 @@ use crate::table::Id;
 use abi::{Errno, Error};
 use machine::{FrameNumber, PageSize};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Pages that one read from the host fetches when they are needed one after the other.
 const READ_AHEAD: u64 = 16;
 /// Most pages that one read from the host fetches.
 const READ_MOST: u64 = 64;
+
+/// Pages of a sweep through a file that stay in memory behind it. Whoever reads a large file from front to end seldom comes
+/// back, and frames that go round are faster than new ones.
+const KEPT_BEHIND: u64 = 1024;
 
 /// A regular file's contents.
 ///
@@ -34,6 +39,8 @@ pub struct Pages {
     pages: BTreeMap<u64, Page>,
     /// Whether any page was changed or cut off.
     is_changed: bool,
+    /// Pages that were fetched from the host one after the other, up to now.
+    sweep: Range<u64>,
     /// `F_SEAL_` bits, memfd_create(2); `None` for files that cannot be sealed.
     pub seals: Option<u32>,
 }
@@ -300,7 +307,26 @@ pub(super) fn fetch(call: &mut Call, inode: Id<Inode>, index: u64, wanted: u64) 
     if let Some(frame) = first {
         call.kernel.memory.release(frame);
     }
+    drop_behind(call.kernel, inode, index..end);
     Ok(())
+}
+
+/// Pages were fetched: those of a long sweep that lie far behind are dropped if nobody changed or maps them.
+fn drop_behind(kernel: &mut Kernel, inode: Id<Inode>, fetched: Range<u64>) {
+    let sweep = &mut pages_mut(kernel, inode).sweep;
+    if sweep.end == fetched.start {
+        sweep.end = fetched.end;
+    } else {
+        *sweep = fetched;
+    }
+    let gone = sweep.start..sweep.end.saturating_sub(KEPT_BEHIND).max(sweep.start);
+    sweep.start = gone.end;
+    for index in gone {
+        let is_unused = |frame| kernel.memory.count(frame) == 1;
+        if cached(kernel, inode, index).is_some_and(is_unused) && !pages_mut(kernel, inode).is_page_changed(index) {
+            drop_pages(kernel, inode, index, index + 1);
+        }
+    }
 }
 
 /// Sets the size. Pages behind the end go, and with them their bytes; mappings of them are undone.
@@ -437,4 +463,35 @@ pub(super) fn next_present(kernel: &Kernel, inode: Id<Inode>, index: u64) -> Opt
         return Some(index);
     }
     pages.pages.range(index..).next().map(|(index, _)| *index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::{Fd, FileObject, open};
+    use crate::testing::Bench;
+    use abi::fcntl::O_RDONLY;
+
+    #[test]
+    fn a_sweep_leaves_the_pages_that_lie_far_behind_unless_they_are_changed_or_mapped() {
+        let contents: Vec<u8> = (0..3000_u32).flat_map(|page| [page as u8; 4096]).collect();
+        let mut bench = Bench::new(4096, &[("/large", &contents)]);
+        let call = &mut bench.call();
+        let file = open::open_file(call, Fd::WORKING_DIRECTORY, b"/large", O_RDONLY, 0).unwrap();
+        let FileObject::Inode(inode) = call.kernel.files[file].object else { unreachable!("a regular file") };
+        page(call, inode, 0).unwrap();
+        let mapped = page(call, inode, 3).unwrap();
+        call.kernel.memory.retain(mapped);
+        page_to_change(call, inode, 5).unwrap();
+        for index in 0..3000 {
+            let frame = page(call, inode, index).unwrap();
+            assert_eq!(call.kernel.memory.bytes(frame)[9], index as u8);
+        }
+        let kept = pages_of(call.kernel, inode).unwrap().frames().count() as u64;
+        assert!((KEPT_BEHIND..KEPT_BEHIND + 2 * READ_MOST).contains(&kept), "{kept} pages");
+        assert_eq!(cached(call.kernel, inode, 3), Some(mapped));
+        assert!(cached(call.kernel, inode, 4).is_none() && cached(call.kernel, inode, 5).is_some());
+        let again = page(call, inode, 4).unwrap();
+        assert_eq!(call.kernel.memory.bytes(again)[9], 4);
+    }
 }
