@@ -244,6 +244,14 @@ impl Kernel {
         }
     }
 
+    /// Makes the one that has waited on `key` for longest runnable, if there is one.
+    pub fn wake_first(&mut self, key: WaitKey) {
+        if let Some(thread) = self.waits.first(key) {
+            self.emit(Event::Woken { thread, key });
+            self.unblock(thread);
+        }
+    }
+
     /// Takes a blocked thread out of its sleep; its operation is stepped again when it runs. No effect on others.
     pub fn unblock(&mut self, thread: Id<Thread>) {
         let Some(sleeper) = self.threads.get_mut(thread) else { return };

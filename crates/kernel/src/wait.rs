@@ -24,6 +24,12 @@ pub enum WaitKey {
     PipeReadable(Id<Pipe>),
     /// Room came, or the last reader went.
     PipeWritable(Id<Pipe>),
+    /// It is the thread's turn to read(2) from the pipe. One waiter is woken for bytes that came, and wakes the next if it
+    /// leaves some.
+    PipeBytes(Id<Pipe>),
+    /// It is the thread's turn to write(2) to the pipe. One waiter is woken for room that came, and wakes the next if it
+    /// leaves some.
+    PipeRoom(Id<Pipe>),
     /// Something was typed into a terminal, or it was hung up.
     TerminalReadable(Id<crate::fs::tty::Terminal>),
     /// A terminal has room for output, or was hung up.
@@ -81,7 +87,7 @@ pub enum WaitKey {
 }
 
 /// Kinds of keys whose queues are found by index.
-const DENSE_KINDS: usize = 9;
+const DENSE_KINDS: usize = 11;
 /// Buckets for futexes.
 const FUTEX_BUCKETS: usize = 1024;
 
@@ -92,6 +98,8 @@ impl WaitKey {
         match self {
             WaitKey::PipeReadable(pipe) => Some((0, pipe.index() as usize)),
             WaitKey::PipeWritable(pipe) => Some((1, pipe.index() as usize)),
+            WaitKey::PipeBytes(pipe) => Some((9, pipe.index() as usize)),
+            WaitKey::PipeRoom(pipe) => Some((10, pipe.index() as usize)),
             WaitKey::Child(process) => Some((2, process.index() as usize)),
             WaitKey::EpollReady(epoll) => Some((3, epoll.index() as usize)),
             WaitKey::EventFdReadable(counter) => Some((4, counter.index() as usize)),

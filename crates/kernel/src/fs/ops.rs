@@ -73,6 +73,7 @@ impl Blocking for Read {
     }
 
     fn release(&mut self, call: &mut Call) {
+        pipe::pass_bytes(call.kernel, call.kernel.files[self.file].object);
         call.release_file(self.file);
     }
 }
@@ -131,6 +132,7 @@ impl Blocking for Write {
     }
 
     fn release(&mut self, call: &mut Call) {
+        pipe::pass_room(call.kernel, call.kernel.files[self.file].object);
         call.release_file(self.file);
     }
 }

@@ -143,7 +143,7 @@ impl Splice {
                 };
                 call.kernel.pipes[from].skip(count);
                 call.kernel.emit(Event::PipeRead { pipe: from, bytes: count });
-                call.kernel.wake(WaitKey::PipeWritable(from));
+                pipe::tell_writers(call.kernel, from);
                 signal_driven::tell(call.kernel, signal_driven::Source::PipeWriters(from), News::Writable);
                 advance(call, &mut self.output, count);
                 Ok(Transfer::Done(count))
@@ -206,7 +206,7 @@ fn fill_slots(call: &mut Call, input: &End, pipe: Id<Pipe>, bytes: &[u8]) -> usi
 fn note_written(call: &mut Call, pipe: Id<Pipe>, count: usize) {
     if count > 0 {
         call.kernel.emit(Event::PipeWrote { pipe, bytes: count });
-        call.kernel.wake(WaitKey::PipeReadable(pipe));
+        pipe::tell_readers(call.kernel, pipe);
         signal_driven::tell(call.kernel, signal_driven::Source::PipeReaders(pipe), News::Readable);
     }
 }

@@ -9,9 +9,9 @@
 
 use crate::entry::Call;
 use crate::event::Event;
-use crate::fs::Transfer;
 use crate::fs::poll::Readiness;
 use crate::fs::signal_driven::{self, News, Source};
+use crate::fs::{FileObject, Transfer};
 use crate::kernel::Kernel;
 use crate::structures::{self, Room};
 use crate::table::Id;
@@ -299,7 +299,7 @@ pub fn move_slots(kernel: &mut Kernel, from: Id<Pipe>, to: Id<Pipe>, limit: usiz
     let count = kernel.pipes[to].put_slots(slots);
     if count > 0 && !stay {
         kernel.emit(Event::PipeRead { pipe: from, bytes: count });
-        kernel.wake(WaitKey::PipeWritable(from));
+        tell_writers(kernel, from);
     }
     count
 }
@@ -335,7 +335,7 @@ pub fn set_size(call: &mut Call, id: Id<Pipe>, bytes: u32) -> Result<usize, Erro
     call.kernel.pipes[id].set_capacity(slots)?;
     let account = call.kernel.users.entry(user).or_default();
     account.pipe_pages = account.pipe_pages - before as u64 + slots as u64;
-    call.kernel.wake(WaitKey::PipeWritable(id));
+    tell_writers(call.kernel, id);
     Ok(slots * SLOT_SIZE)
 }
 
@@ -409,11 +409,11 @@ pub fn write(call: &mut Call, id: Id<Pipe>, from: &mut UserBuffer, mode: WriteMo
     // Linux tells the readers of every attempt to write, pipe_write().
     signal_driven::tell(call.kernel, Source::PipeReaders(id), News::Readable);
     if done == 0 && from.remaining() > 0 {
-        return Ok(Transfer::WouldBlock(WaitKey::PipeWritable(id).into()));
+        return Ok(Transfer::WouldBlock(WaitKey::PipeRoom(id).into()));
     }
     if done > 0 {
         call.kernel.emit(Event::PipeWrote { pipe: id, bytes: done });
-        call.kernel.wake(WaitKey::PipeReadable(id));
+        tell_readers(call.kernel, id);
     }
     Ok(Transfer::Done(done))
 }
@@ -491,12 +491,12 @@ pub fn read(call: &mut Call, id: Id<Pipe>, to: &mut UserBuffer) -> Result<Transf
     if done == 0 {
         return Ok(match call.kernel.pipes[id].writers {
             0 => Transfer::Done(0),
-            _ => Transfer::WouldBlock(WaitKey::PipeReadable(id).into()),
+            _ => Transfer::WouldBlock(WaitKey::PipeBytes(id).into()),
         });
     }
     call.kernel.emit(Event::PipeRead { pipe: id, bytes: done });
     if was_full && !call.kernel.pipes[id].is_full() {
-        call.kernel.wake(WaitKey::PipeWritable(id));
+        tell_writers(call.kernel, id);
     }
     Ok(Transfer::Done(done))
 }
@@ -519,6 +519,37 @@ fn read_chunk(call: &mut Call, id: Id<Pipe>, to: &mut UserBuffer, chunk: usize) 
     }
     to.advance(chunk as u64);
     Ok(())
+}
+
+/// Bytes came: wakes whoever polls, and the first of those who wait to read. Linux wakes readers one by one, too
+/// (`wake_next_reader` of fs/pipe.c).
+pub(crate) fn tell_readers(kernel: &mut Kernel, id: Id<Pipe>) {
+    kernel.wake(WaitKey::PipeReadable(id));
+    kernel.wake_first(WaitKey::PipeBytes(id));
+}
+
+/// A slot is free: wakes whoever polls, and the first of those who wait to write.
+pub(crate) fn tell_writers(kernel: &mut Kernel, id: Id<Pipe>) {
+    kernel.wake(WaitKey::PipeWritable(id));
+    kernel.wake_first(WaitKey::PipeRoom(id));
+}
+
+/// A read is over, whatever became of it: what it left is the next one's.
+pub(crate) fn pass_bytes(kernel: &mut Kernel, object: FileObject) {
+    if let FileObject::PipeReader(id) | FileObject::Fifo { pipe: id, .. } = object
+        && !kernel.pipes[id].is_empty()
+    {
+        kernel.wake_first(WaitKey::PipeBytes(id));
+    }
+}
+
+/// A write is over, whatever became of it: the room it left is the next one's.
+pub(crate) fn pass_room(kernel: &mut Kernel, object: FileObject) {
+    if let FileObject::PipeWriter(id) | FileObject::Fifo { pipe: id, .. } = object
+        && !kernel.pipes[id].is_full()
+    {
+        kernel.wake_first(WaitKey::PipeRoom(id));
+    }
 }
 
 /// What holds for the ends of a pipe that a description has: pipe_poll() of fs/pipe.c.
@@ -623,9 +654,11 @@ pub fn close(kernel: &mut Kernel, id: Id<Pipe>, ends: Ends) -> bool {
     let (no_readers, no_writers) = (pipe.readers == 0, pipe.writers == 0);
     if no_readers && ends.read {
         kernel.wake(WaitKey::PipeWritable(id));
+        kernel.wake(WaitKey::PipeRoom(id));
     }
     if no_writers && ends.write {
         kernel.wake(WaitKey::PipeReadable(id));
+        kernel.wake(WaitKey::PipeBytes(id));
     }
     if no_readers != no_writers {
         // pipe_release(): whichever side is left is told.

@@ -4,6 +4,7 @@ use super::set::{IGNORED_BY_DEFAULT, STOPPING, SignalSet};
 use super::{frame, send};
 use crate::entry::{self, Call};
 use crate::event::Event;
+use crate::ipc::pipe;
 use crate::process::{Process, Report, Thread, exit, groups, report};
 use crate::sched::rseq;
 use crate::syscalls::operation::{Interrupted, Operation};
@@ -105,8 +106,19 @@ fn stop(call: &mut Call, process: Id<Process>, signal: i32) {
         let thread = call.kernel.processes[process].threads[index];
         call.kernel.scheduler.forget(thread);
         end_sleep(call, thread);
+        pass_turn(call, thread);
     }
     report::tell(call.kernel, call.chooser, process, Report::Stopped(signal));
+}
+
+/// It may have been a stopped thread's turn to read or write a pipe: the next one must not wait for it.
+fn pass_turn(call: &mut Call, thread: Id<Thread>) {
+    let files = call.kernel.threads[thread].operation.as_ref().map(Operation::held_files).unwrap_or_default();
+    for file in files {
+        let object = call.kernel.files[file].object;
+        pipe::pass_bytes(call.kernel, object);
+        pipe::pass_room(call.kernel, object);
+    }
 }
 
 /// Ends a call that does not outlast a stop.

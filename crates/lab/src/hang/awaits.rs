@@ -118,12 +118,15 @@ fn is_of_events(key: WaitKey, events: u32) -> bool {
     use abi::poll::{POLLIN, POLLOUT};
     match key {
         WaitKey::PipeWritable(_)
+        | WaitKey::PipeRoom(_)
         | WaitKey::SocketWritable(_)
         | WaitKey::SocketRoom(_)
         | WaitKey::EventFdWritable(_)
         | WaitKey::TerminalWritable(_)
         | WaitKey::MasterWritable(_) => events & POLLOUT != 0,
-        WaitKey::PipeReadable(_) | WaitKey::SocketReadable(_) | WaitKey::EventFdReadable(_) => events & POLLIN != 0,
+        WaitKey::PipeReadable(_) | WaitKey::PipeBytes(_) | WaitKey::SocketReadable(_) | WaitKey::EventFdReadable(_) => {
+            events & POLLIN != 0
+        }
         _ => true,
     }
 }
@@ -141,11 +144,11 @@ fn for_key(
         WaitKey::PipeReadable(pipe) | WaitKey::PipeWritable(pipe) if is_fifo_open(operation) => {
             fifo_partner(scene, id, operation, pipe)
         }
-        WaitKey::PipeReadable(pipe) => {
+        WaitKey::PipeReadable(pipe) | WaitKey::PipeBytes(pipe) => {
             let wakers = scene.wakers_with(End::PipeWriter(pipe.index()), |_| true);
             Await { object: self::pipe(scene, pipe), need: Need::PipeBytes, wakers }
         }
-        WaitKey::PipeWritable(pipe) => {
+        WaitKey::PipeWritable(pipe) | WaitKey::PipeRoom(pipe) => {
             let wakers = scene.wakers_with(End::PipeReader(pipe.index()), |_| true);
             let used = kernel.pipes.get(pipe).map_or(0, Pipe::len);
             Await { object: self::pipe(scene, pipe), need: Need::PipeRoom { used }, wakers }
