@@ -17,7 +17,12 @@
 #include <sys/syscall.h>
 #include <sys/epoll.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
 #define DIE(c) do { if ((c) == -1) { perror(#c); exit(1);} } while (0)
+static unsigned go;
+static void *sleeper(void *unused) { syscall(SYS_futex, &go, FUTEX_WAIT, 0, 0, 0, 0); return unused; }
 int main(int argc, char **argv) {
     const char *kind = argv[1]; int n = atoi(argv[2]); char c;
     struct rlimit r = {1<<20, 1<<20}; setrlimit(RLIMIT_NOFILE, &r);
@@ -85,6 +90,24 @@ int main(int argc, char **argv) {
         for (int i = 0; i < n; i++) if (!fork()) { syscall(SYS_futex, f, FUTEX_WAIT, 0, 0, 0, 0); _exit(0); }
         for (int i = 0; i < n; ) { int k = syscall(SYS_futex, f, FUTEX_WAKE, 1, 0, 0, 0); i += k; if (!k) sched_yield(); }
         while (wait(0) > 0);
+    } else if (!strcmp(kind, "threads")) {
+        pthread_t *t = malloc(n * sizeof *t); pthread_attr_t a; pthread_attr_init(&a); pthread_attr_setstacksize(&a, 16384);
+        for (int i = 0; i < n; i++) if (pthread_create(&t[i], &a, sleeper, 0)) { fputs("pthread_create\n", stderr); return 1; }
+        go = 1; for (int i = 0; i < n; ) { int k = syscall(SYS_futex, &go, FUTEX_WAKE, 1, 0, 0, 0); i += k; if (!k) break; }
+        for (int i = 0; i < n; i++) pthread_join(t[i], 0);
+    } else if (!strcmp(kind, "areas")) {
+        char *p = mmap(0, 8192L * n, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0); if (p == MAP_FAILED) { perror("mmap"); return 1; }
+        for (int i = 0; i < n; i++) { DIE(mprotect(p + 8192L * i, 4096, 3)); p[8192L * i] = 1; }
+        for (int i = 0; i < n; i++) DIE(munmap(p + 8192L * i, 8192));
+    } else if (!strcmp(kind, "timers")) {
+        timer_t *t = malloc(n * sizeof *t); struct sigevent e = {.sigev_notify = SIGEV_NONE}; struct itimerspec s = {.it_value = {1000, 0}};
+        for (int i = 0; i < n; i++) { DIE(timer_create(CLOCK_MONOTONIC, &e, &t[i])); s.it_value.tv_nsec = i; DIE(timer_settime(t[i], 0, &s, 0)); }
+        for (int i = 0; i < n; i++) DIE(timer_delete(t[i]));
+    } else if (!strcmp(kind, "blocks")) {
+        /* Functions of 64 bytes, in pages of their own: mov eax,i ; ret */
+        unsigned char *p = mmap(0, 64L * n + 4096, 7, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0); if (p == MAP_FAILED) { perror("mmap"); return 1; }
+        for (int i = 0; i < n; i++) { p[64L * i] = 0xb8; memcpy(p + 64L * i + 1, &i, 4); p[64L * i + 5] = 0xc3; }
+        for (int round = 0; round < 10; round++) for (int i = 0; i < n; i++) if (((int (*)(void))(p + 64L * i))() != i) return 1;
     } else if (!strcmp(kind, "segments")) {
         int *q = malloc(4 * n); void **a = malloc(8 * n);
         for (int i = 0; i < n; i++) { DIE(q[i] = shmget(IPC_PRIVATE, 4096, 0600)); a[i] = shmat(q[i], 0, 0); if (a[i] == (void*)-1) { perror("shmat"); return 1; } *(char *)a[i] = 1; }

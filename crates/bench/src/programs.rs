@@ -36,6 +36,7 @@ pub(crate) const KERNEL: &[(&str, u64)] = &[
     ("epoll_pipes", 50_000),
     ("fork_exit_wait", 2_000),
     ("fork_exec_wait", 500),
+    ("fork_dirty", 30),
     ("first_touch", 10),
     ("cow_fault", 10),
     ("mmap_touch_munmap", 50_000),
