@@ -253,6 +253,8 @@ const NIL: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 struct Node {
     key: WaitKey,
+    /// The key's place among the dense queues.
+    place: Option<(usize, usize)>,
     thread: Id<Thread>,
     /// Neighbours in the key's queue.
     previous: u32,
@@ -306,8 +308,9 @@ impl Waits {
         if chain >= self.chains.len() {
             self.chains.resize(chain + 1, NIL);
         }
-        let mut queue = self.queue(key);
-        let node = Node { key, thread, previous: queue.last, next: NIL, sibling: self.chains[chain] };
+        let place = key.place();
+        let mut queue = self.queue_at(place, key);
+        let node = Node { key, place, thread, previous: queue.last, next: NIL, sibling: self.chains[chain] };
         let at = if self.free == NIL {
             self.nodes.push(node);
             (self.nodes.len() - 1) as u32
@@ -323,35 +326,26 @@ impl Waits {
             last => self.nodes[last as usize].next = at,
         }
         queue.last = at;
-        self.set_queue(key, queue);
+        self.set_queue(place, key, queue);
     }
 
     /// The waiters on `key`, first come first.
     pub fn on(&self, key: WaitKey) -> Vec<Id<Thread>> {
-        let mut found = Vec::new();
-        let mut at = self.queue(key).first;
-        while at != NIL {
-            let node = &self.nodes[at as usize];
-            if node.key == key {
-                found.push(node.thread);
-            }
-            at = node.next;
-        }
-        found
+        self.iter_on(key).collect()
+    }
+
+    /// The same, one after the other.
+    #[inline]
+    pub fn iter_on(&self, key: WaitKey) -> impl Iterator<Item = Id<Thread>> + '_ {
+        let node = |at: u32| (at != NIL).then(|| &self.nodes[at as usize]);
+        let nodes = std::iter::successors(node(self.queue(key).first), move |before| node(before.next));
+        nodes.filter(move |node| node.key == key).map(|node| node.thread)
     }
 
     /// The one that has waited on `key` for longest.
     #[inline]
     pub fn first(&self, key: WaitKey) -> Option<Id<Thread>> {
-        let mut at = self.queue(key).first;
-        while at != NIL {
-            let node = &self.nodes[at as usize];
-            if node.key == key {
-                return Some(node.thread);
-            }
-            at = node.next;
-        }
-        None
+        self.iter_on(key).next()
     }
 
     /// Whether any thread waits on `key`.
@@ -365,8 +359,8 @@ impl Waits {
         let Some(chain) = self.chains.get_mut(thread.index() as usize) else { return };
         let mut at = std::mem::replace(chain, NIL);
         while at != NIL {
-            let Node { key, previous, next, sibling, .. } = self.nodes[at as usize];
-            let mut queue = self.queue(key);
+            let Node { key, place, previous, next, sibling, .. } = self.nodes[at as usize];
+            let mut queue = self.queue_at(place, key);
             match previous {
                 NIL => queue.first = next,
                 previous => self.nodes[previous as usize].next = next,
@@ -375,7 +369,7 @@ impl Waits {
                 NIL => queue.last = previous,
                 next => self.nodes[next as usize].previous = previous,
             }
-            self.set_queue(key, queue);
+            self.set_queue(place, key, queue);
             self.nodes[at as usize].sibling = self.free;
             self.free = at;
             at = sibling;
@@ -420,15 +414,20 @@ impl Waits {
 
     #[inline]
     fn queue(&self, key: WaitKey) -> Queue {
-        match key.place() {
+        self.queue_at(key.place(), key)
+    }
+
+    #[inline]
+    fn queue_at(&self, place: Option<(usize, usize)>, key: WaitKey) -> Queue {
+        match place {
             Some((kind, index)) => self.dense[kind].get(index).copied().unwrap_or(EMPTY),
             None => self.sparse.get(&key).copied().unwrap_or(EMPTY),
         }
     }
 
     #[inline]
-    fn set_queue(&mut self, key: WaitKey, queue: Queue) {
-        match key.place() {
+    fn set_queue(&mut self, place: Option<(usize, usize)>, key: WaitKey, queue: Queue) {
+        match place {
             Some((kind, index)) => {
                 let queues = &mut self.dense[kind];
                 if index >= queues.len() {

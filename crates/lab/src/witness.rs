@@ -532,6 +532,10 @@ impl Witness {
         let bytes = Peek { kernel, thread: id }.bytes(registers.get(Gpr::Rsi), count * SemaphoreOperation::SIZE);
         let mut site = None;
         for operation in bytes.chunks_exact(SemaphoreOperation::SIZE).map(SemaphoreOperation::read) {
+            // Who took what tells of events does not owe it.
+            if self.semaphores.get(&(set, operation.number)).is_some_and(|usage| usage.is_event) {
+                continue;
+            }
             if operation.change < 0 {
                 let site = site.get_or_insert_with(|| self.site(kernel, id, record, number, SHORT_STACK_BYTES)).clone();
                 let with_undo = operation.flags & abi::ipc::SEM_UNDO != 0;

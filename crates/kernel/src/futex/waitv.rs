@@ -27,13 +27,14 @@ pub struct FutexWaitMany {
 }
 
 impl FutexWaitMany {
-    /// Notes that a waker has counted the sleeper; `false` if another one did before.
-    pub(super) fn mark(&mut self, key: Key) -> bool {
-        if self.woken.is_some() {
-            return false;
-        }
+    /// Whether it waits for the key, and no waker has counted it yet.
+    pub(super) fn waits_for(&self, key: Key) -> bool {
+        self.woken.is_none() && self.keys.contains(&key)
+    }
+
+    /// Notes that a waker has counted the sleeper, which [waits](Self::waits_for) for the key.
+    pub(super) fn mark(&mut self, key: Key) {
         self.woken = self.keys.iter().position(|own| *own == key);
-        self.woken.is_some()
     }
 }
 

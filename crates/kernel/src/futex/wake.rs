@@ -12,31 +12,32 @@ use crate::wait::WaitKey;
 /// Wakes at most `most` sleepers whose bit sets share a bit with `bits`, first come first. How many it were.
 pub(crate) fn wake(kernel: &mut Kernel, key: Key, most: u32, bits: u32) -> u64 {
     let mut woken = 0;
-    if most == 0 || !kernel.waits.any(WaitKey::Futex(key)) {
-        return 0;
-    }
-    for thread in kernel.waits.on(WaitKey::Futex(key)) {
-        if mark(kernel, thread, key, bits) {
-            kernel.emit(Event::Woken { thread, key: WaitKey::Futex(key) });
-            kernel.unblock(thread);
-            woken += 1;
-            if woken == u64::from(most) {
-                break;
-            }
-        }
+    while woken < u64::from(most) {
+        let first = kernel.waits.iter_on(WaitKey::Futex(key)).find(|thread| waits_for(kernel, *thread, key, bits));
+        let Some(thread) = first else { break };
+        mark(kernel, thread, key);
+        kernel.emit(Event::Woken { thread, key: WaitKey::Futex(key) });
+        kernel.unblock(thread);
+        woken += 1;
     }
     woken
 }
 
-/// Marks a sleeper as woken; `false` if it does not wait for these bits.
-fn mark(kernel: &mut Kernel, thread: Id<Thread>, key: Key, bits: u32) -> bool {
-    match &mut kernel.threads[thread].operation {
-        Some(Operation::FutexWait(wait)) if wait.bits & bits != 0 && wait.owned.is_none() => {
-            wait.is_woken = true;
-            true
-        }
-        Some(Operation::FutexWaitMany(wait)) => wait.mark(key),
+/// Whether a sleeper at a futex waits for these bits.
+fn waits_for(kernel: &Kernel, thread: Id<Thread>, key: Key, bits: u32) -> bool {
+    match &kernel.threads[thread].operation {
+        Some(Operation::FutexWait(wait)) => wait.bits & bits != 0 && wait.owned.is_none(),
+        Some(Operation::FutexWaitMany(wait)) => wait.waits_for(key),
         _ => false,
+    }
+}
+
+/// Marks a sleeper as woken, which [waits](waits_for) for that.
+fn mark(kernel: &mut Kernel, thread: Id<Thread>, key: Key) {
+    match &mut kernel.threads[thread].operation {
+        Some(Operation::FutexWait(wait)) => wait.is_woken = true,
+        Some(Operation::FutexWaitMany(wait)) => wait.mark(key),
+        _ => {}
     }
 }
 

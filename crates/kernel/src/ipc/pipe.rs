@@ -504,20 +504,17 @@ pub fn read(call: &mut Call, id: Id<Pipe>, to: &mut UserBuffer) -> Result<Transf
 /// Copies the first slot's first `chunk` bytes out, straight to the guest's pages.
 fn read_chunk(call: &mut Call, id: Id<Pipe>, to: &mut UserBuffer, chunk: usize) -> Result<(), Error> {
     let mut done = 0;
-    for piece in to.pieces(chunk as u64) {
-        let end = done + piece.length as usize;
-        let mut address = piece.address;
-        while done < end {
-            let (frame, offset) = call.resolve(address, Access::Write)?;
-            let length = (end - done).min(call.kernel.memory.frame_size() - offset);
-            let Kernel { pipes, memory, .. } = &mut *call.kernel;
-            let bytes = &pipes[id].front_bytes()[done..done + length];
-            memory.bytes_mut(frame)[offset..offset + length].copy_from_slice(bytes);
-            done += length;
-            address = address.wrapping_add(length as u64);
-        }
+    while done < chunk {
+        let front = to.front();
+        let (frame, offset) = call.resolve(front.address, Access::Write)?;
+        let room = (call.kernel.memory.frame_size() - offset).min(chunk - done);
+        let length = room.min(usize::try_from(front.length).unwrap_or(usize::MAX));
+        let Kernel { pipes, memory, .. } = &mut *call.kernel;
+        let bytes = &pipes[id].front_bytes()[done..done + length];
+        memory.bytes_mut(frame)[offset..offset + length].copy_from_slice(bytes);
+        done += length;
+        to.advance(length as u64);
     }
-    to.advance(chunk as u64);
     Ok(())
 }
 

@@ -15,8 +15,12 @@ use crate::table::Id;
 use crate::wait::{Wait, WaitKey};
 use abi::ipc::{IPC_NOWAIT, SEM_UNDO, SemaphoreOperation};
 use abi::{Errno, Error};
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, Range};
+
+/// Operations of a call. Most have one or two.
+pub type Operations = SmallVec<[SemaphoreOperation; 2]>;
 
 /// A set.
 ///
@@ -50,7 +54,7 @@ pub struct Semaphore {
 #[derive(Clone, Debug)]
 struct Waiting {
     thread: Id<Thread>,
-    operations: Vec<SemaphoreOperation>,
+    operations: Operations,
     /// The operation that cannot be done.
     obstacle: usize,
 }
@@ -83,9 +87,9 @@ enum Outcome {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Changes {
     /// The values afterwards.
-    values: Vec<(u16, i32)>,
+    values: SmallVec<[(u16, i32); 2]>,
     /// The adjustments at exit.
-    adjustments: Vec<(u16, i16)>,
+    adjustments: SmallVec<[(u16, i16); 2]>,
 }
 
 /// What to add to semaphores when the last of some threads ends.
@@ -195,11 +199,9 @@ impl SemaphoreSet {
     }
 
     fn forget_obstacle(&mut self, obstacle: Obstacle, ticket: Ticket) {
+        // An empty entry stays: the next one to wait there finds it.
         if let Some(tickets) = self.by_obstacle.get_mut(&obstacle) {
             tickets.remove(&ticket);
-            if tickets.is_empty() {
-                self.by_obstacle.remove(&obstacle);
-            }
         }
     }
 
@@ -216,7 +218,7 @@ impl SemaphoreSet {
     }
 
     /// The first list behind `after` whose obstacle may have gone because one of these semaphores has changed.
-    fn next_candidate(&self, changed: &BTreeSet<u16>, after: Option<Ticket>) -> Option<Ticket> {
+    fn next_candidate(&self, changed: &[u16], after: Option<Ticket>) -> Option<Ticket> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let worth_a_look = |obstacle: &Obstacle| {
             // A list of one operation sees the value itself.
@@ -247,7 +249,7 @@ pub struct SemaphoreWait {
     /// The set.
     pub object: ObjectId,
     /// The operations; those of a list that waits are in the set.
-    pub operations: Vec<SemaphoreOperation>,
+    pub operations: Operations,
     /// Until when to wait.
     pub deadline: Option<Instant>,
     /// The place of the list among those that wait.
@@ -343,7 +345,7 @@ fn take_effect(call: &mut Call, object: ObjectId, changes: &Changes) {
 /// Ends the sleep of lists that have become possible because semaphores have changed, and of those that have become
 /// possible thereby: do_smart_update(). In the order in which they came, but those first that only wait for 0.
 pub(super) fn serve_waiting(call: &mut Call, object: ObjectId, changed: impl IntoIterator<Item = u16>) {
-    let mut changed: BTreeSet<u16> = changed.into_iter().collect();
+    let mut changed: SmallVec<[u16; 4]> = changed.into_iter().collect();
     let mut after = None;
     loop {
         let Ok(entry) = find(call.kernel, object) else { return };
@@ -375,7 +377,11 @@ pub(super) fn serve_waiting(call: &mut Call, object: ObjectId, changed: impl Int
             if !is_single || changed_numbers(operations).any(|number| is_zero(&number)) {
                 after = None;
             }
-            changed.extend(changed_numbers(operations));
+            for number in changed_numbers(operations) {
+                if !changed.contains(&number) {
+                    changed.push(number);
+                }
+            }
         }
         entry::complete(call, *thread, result);
     }

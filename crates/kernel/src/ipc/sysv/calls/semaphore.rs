@@ -5,7 +5,7 @@ use crate::clock::Instant;
 use crate::entry::Call;
 use crate::fs::ops;
 use crate::ipc::sysv::registry::{self, Entry, Found, Identifier, ObjectId, check_access, check_owner};
-use crate::ipc::sysv::semaphore::{self, Semaphore, SemaphoreSet, SemaphoreWait};
+use crate::ipc::sysv::semaphore::{self, Operations, Semaphore, SemaphoreSet, SemaphoreWait};
 use crate::ipc::sysv::{Limits, SEMAPHORE_MAXIMUM};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::time;
@@ -13,6 +13,7 @@ use crate::user::UserPtr;
 use abi::ipc::*;
 use abi::time::Timespec;
 use abi::{Errno, Error};
+use smallvec::smallvec;
 
 /// semget(2).
 pub(crate) fn semget(call: &mut Call, key: i32, count: i32, flags: i32) -> SysResult {
@@ -74,7 +75,10 @@ fn start_semop(
     if count > call.system_v().limits.operations as u64 {
         return Err(Errno::E2BIG.because("`nsops` is above `SEMOPM`"));
     }
-    let operations = call.read_array(operations, count as usize)?;
+    let operations = match count {
+        1 => smallvec![call.read(operations)?],
+        _ => Operations::from_vec(call.read_array(operations, count as usize)?),
+    };
     let id = Identifier(id);
     let entry = call.system_v().semaphores.get(id)?;
     if operations.iter().any(|operation| usize::from(operation.number) >= entry.object.semaphores.len()) {
