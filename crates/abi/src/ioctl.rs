@@ -74,6 +74,7 @@ requests! {
     FIGETBSZ = 0x2, "Reads the file system's block size.";
     FICLONE = 0x4004_9409, "Shares another file's blocks.";
     FICLONERANGE = 0x4020_940D, "Shares some of another file's blocks.";
+    TFD_IOC_SET_TICKS = 0x4008_5400, "Says how often a timer has expired.";
     PIDFD_GET_INFO = 0xC040_FF0B, "Asks about a process by its descriptor.";
     FS_IOC_FIEMAP = 0xC020_660B, "Reads a file's extents.";
     FS_IOC_GETFLAGS = 0x8008_6601, "Reads inode flags.";

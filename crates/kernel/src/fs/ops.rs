@@ -495,6 +495,7 @@ pub(super) fn control(call: &mut Call, file: Id<FileDescription>, request: u32, 
             Flow::OK
         }
         FileObject::Socket(id) => unix::control(call, id, request, argument),
+        FileObject::TimerFd(id) => timerfd::control(call, id, request, argument),
         FileObject::Process(subject) => pidfd::control(call, subject, request, argument),
         FileObject::Inotify(id) if request == FIONREAD => {
             let count = call.kernel.inotifies[id].queued_bytes() as i32;
@@ -505,7 +506,6 @@ pub(super) fn control(call: &mut Call, file: Id<FileDescription>, request: u32, 
         | FileObject::Inotify(_)
         | FileObject::Stream(_)
         | FileObject::EventFd(_)
-        | FileObject::TimerFd(_)
         | FileObject::SignalFd(_)
         | FileObject::MessageQueue(_)
         | FileObject::Epoll(_) => Err(unknown),

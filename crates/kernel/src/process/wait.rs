@@ -72,7 +72,9 @@ impl Blocking for WaitForChild {
             if !self.is_meant(call.kernel, child) {
                 continue;
             }
-            has_candidate = true;
+            // A zombie is none for who does not ask for ends: `wait_consider_task`.
+            let is_zombie = call.kernel.processes[child].exit_status.is_some();
+            has_candidate |= !is_zombie || self.options & WEXITED != 0;
             if let Some(change) = self.take_change(call.kernel, child) {
                 return self.finish(call, change).map(Step::Done);
             }

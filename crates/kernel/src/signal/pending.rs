@@ -19,8 +19,8 @@ pub struct PendingSignals {
 pub struct Queued {
     /// What the receiver is told.
     pub info: SigInfo,
-    /// The user on whose RLIMIT_SIGPENDING account it is.
-    pub payer: u32,
+    /// The user on whose RLIMIT_SIGPENDING account it is; `None` if it is the timer's that sent it.
+    pub payer: Option<u32>,
 }
 
 impl PendingSignals {
@@ -56,7 +56,7 @@ impl PendingSignals {
         if !self.queue.iter().any(|other| other.info.signal == signal) {
             self.set.remove(signal);
         }
-        (queued.info, Some(queued.payer))
+        (queued.info, queued.payer)
     }
 
     /// Drops all pending signals of a set; who paid for them.
@@ -69,7 +69,7 @@ impl PendingSignals {
         self.queue.retain(|queued| {
             let goes = flushed.contains(queued.info.signal);
             if goes {
-                payers.push(queued.payer);
+                payers.extend(queued.payer);
             }
             !goes
         });
@@ -79,14 +79,15 @@ impl PendingSignals {
     /// Drops the queued entries of a signal that are meant; who paid for them.
     pub(crate) fn withdraw(&mut self, signal: i32, is_meant: impl Fn(&SigInfo) -> bool) -> Vec<u32> {
         let mut payers = Vec::new();
+        let before = self.queue.len();
         self.queue.retain(|queued| {
             let goes = queued.info.signal == signal && is_meant(&queued.info);
             if goes {
-                payers.push(queued.payer);
+                payers.extend(queued.payer);
             }
             !goes
         });
-        if !payers.is_empty() && !self.queue.iter().any(|queued| queued.info.signal == signal) {
+        if self.queue.len() < before && !self.queue.iter().any(|queued| queued.info.signal == signal) {
             self.set.remove(signal);
         }
         payers
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     fn queued(signal: i32, value: u64) -> Queued {
-        Queued { info: SigInfo::queue(signal, 1, 0, value), payer: 0 }
+        Queued { info: SigInfo::queue(signal, 1, 0, value), payer: Some(0) }
     }
 
     #[test]

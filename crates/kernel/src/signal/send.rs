@@ -11,7 +11,7 @@ use crate::process::{Process, Report, Thread, ThreadState, report};
 use crate::table::Id;
 use crate::wait::WaitKey;
 use abi::resource::RLIMIT_SIGPENDING;
-use abi::signal::{SI_USER, SIG_DFL, SIGCONT, SIGKILL, SIGPIPE, SIGRTMIN, SigInfo};
+use abi::signal::{SI_TIMER, SI_USER, SIG_DFL, SIGCONT, SIGKILL, SIGPIPE, SIGRTMIN, SigInfo};
 use abi::{Errno, Error};
 
 /// Who a signal is for.
@@ -126,6 +126,11 @@ fn enqueue(kernel: &mut Kernel, process: Id<Process>, target: Target, info: SigI
     if pending.would_merge(signal) {
         return Ok(());
     }
+    if info.code == SI_TIMER {
+        // timer_create(2) has kept room for it.
+        pending.push(Queued { info, payer: None });
+        return Ok(());
+    }
     let account = kernel.users.entry(payer).or_default();
     // Linux: standard signals of the kernel and of kill(2) are let in above the limit.
     let is_above_limits = signal < SIGRTMIN && info.code >= 0;
@@ -137,7 +142,7 @@ fn enqueue(kernel: &mut Kernel, process: Id<Process>, target: Target, info: SigI
         return Ok(());
     }
     account.signals += 1;
-    pending.push(Queued { info, payer });
+    pending.push(Queued { info, payer: Some(payer) });
     Ok(())
 }
 

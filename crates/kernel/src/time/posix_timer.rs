@@ -40,6 +40,8 @@ struct PosixTimer {
     /// Setting and, unless the clock is one of processor time, the alarm.
     interval: Interval,
     notification: Notification,
+    /// The user on whose RLIMIT_SIGPENDING account it is: it keeps room for its signal.
+    payer: u32,
     /// Its signal is pending.
     is_signal_pending: bool,
     /// It expired while its signal was ignored, and waits until it is not any more.
@@ -69,7 +71,8 @@ pub fn timer_create(call: &mut Call, clock: i32, event: UserPtr<SignalEvent>, to
         clock => clock,
     };
     let event = if event.is_null() { None } else { Some(call.read(event)?) };
-    let number = next_number(call)?;
+    let payer = call.credentials().uid;
+    let number = next_number(call, payer)?;
     let notification = match event {
         None => Notification::Signal { signal: SIGALRM, value: number as u64, thread: None },
         Some(event) => check_event(call, &event)?,
@@ -79,6 +82,7 @@ pub fn timer_create(call: &mut Call, clock: i32, event: UserPtr<SignalEvent>, to
         clock,
         interval: Interval::new(base),
         notification,
+        payer,
         is_signal_pending: false,
         is_ignored: false,
         overrun: 0,
@@ -87,18 +91,20 @@ pub fn timer_create(call: &mut Call, clock: i32, event: UserPtr<SignalEvent>, to
     let timers = &mut call.process().timers.posix;
     timers.next = number.wrapping_add(1) & i32::MAX;
     timers.timers.insert(number, timer);
+    call.kernel.users.entry(payer).or_default().signals += 1;
     Flow::OK
 }
 
 /// A number for a new timer.
 ///
 /// # Errors
-/// `EAGAIN` if the process has as many timers as it may have signals queued: each keeps room for one.
-fn next_number(call: &mut Call) -> Result<i32, Error> {
+/// `EAGAIN` if the user has as many timers and queued signals as signals may be queued: each timer keeps room for one.
+fn next_number(call: &mut Call, payer: u32) -> Result<i32, Error> {
+    let used = call.kernel.users.get(&payer).map_or(0, |account| account.signals);
     let process = call.process();
     let limit = process.limits.soft(RLIMIT_SIGPENDING);
     let timers = &process.timers.posix;
-    if timers.timers.len() as u64 >= limit {
+    if used >= limit {
         return Err(Errno::EAGAIN.because("the limit of queued signals leaves none for another timer"));
     }
     let mut number = timers.next;
@@ -192,6 +198,7 @@ fn delete(kernel: &mut Kernel, process: Id<Process>, number: i32) {
     timer.interval.stop(kernel);
     kernel.cpu_timers.stop(timer.clock, CpuAlarm::PosixTimer(process, number));
     timer.withdraw_signal(kernel, process, number);
+    signal::release_payers(kernel, [timer.payer]);
 }
 
 /// execve(2) and exit(2) delete all timers of a process.

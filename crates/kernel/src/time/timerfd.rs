@@ -13,6 +13,7 @@ use crate::table::Id;
 use crate::user::{UserBuffer, UserPtr};
 use crate::wait::WaitKey;
 use abi::fcntl::O_RDWR;
+use abi::ioctl::TFD_IOC_SET_TICKS;
 use abi::poll::POLLIN;
 use abi::time::{
     CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_REALTIME_ALARM, IntervalTimespec,
@@ -33,6 +34,10 @@ pub struct TimerFd {
     has_rung: bool,
     /// `TFD_TIMER_CANCEL_ON_SET`: whether it is asked for, and CLOCK_REALTIME was set since.
     cancel: Cancel,
+    /// The number of its clock.
+    pub clock: i32,
+    /// The flags of the last timerfd_settime(2).
+    pub flags: i32,
 }
 
 /// What a timer does when CLOCK_REALTIME is set.
@@ -69,7 +74,15 @@ pub fn timerfd_create(call: &mut Call, clock: i32, flags: i32) -> SysResult {
         }
         _ => return Err(Errno::EINVAL.because("timers with descriptors have no such clock")),
     };
-    let timer = TimerFd { base, interval: Interval::new(base), expirations: 0, has_rung: false, cancel: Cancel::No };
+    let timer = TimerFd {
+        base,
+        interval: Interval::new(base),
+        expirations: 0,
+        has_rung: false,
+        cancel: Cancel::No,
+        clock,
+        flags: 0,
+    };
     let id = call.kernel.timer_fds.insert(timer);
     let fd = call.open_object(FileObject::TimerFd(id), O_RDWR | flags as u32)?;
     Ok(Flow::Done(fd.0 as u64))
@@ -93,6 +106,7 @@ pub fn timerfd_settime(
     let timer = &mut call.kernel.timer_fds[id];
     timer.expirations = 0;
     timer.has_rung = false;
+    timer.flags = flags;
     let follows = flags & TFD_TIMER_ABSTIME != 0 && timer.base == Base::Realtime;
     timer.cancel = if follows && flags & TFD_TIMER_CANCEL_ON_SET != 0 { Cancel::OnSet } else { Cancel::No };
     let base = timer.base;
@@ -172,6 +186,27 @@ pub fn read(call: &mut Call, id: Id<TimerFd>, to: &mut UserBuffer) -> Result<Tra
     to.advance(8);
     call.kernel.timer_fds[id].expirations = 0;
     Ok(Transfer::Done(8))
+}
+
+/// ioctl(2): `TFD_IOC_SET_TICKS` says how often it has expired.
+///
+/// # Errors
+/// `ENOTTY` for other requests, `EINVAL` for 0, `ECANCELED` if CLOCK_REALTIME was set under a timer that asked for it.
+pub fn control(call: &mut Call, id: Id<TimerFd>, request: u32, argument: u64) -> SysResult {
+    if request != TFD_IOC_SET_TICKS {
+        return Err(Errno::ENOTTY.because("a timer does not know this request"));
+    }
+    let ticks: u64 = call.read(UserPtr::new(argument))?;
+    if ticks == 0 {
+        return Err(Errno::EINVAL.because("a timer that has expired has done so more than 0 times"));
+    }
+    let timer = &mut call.kernel.timer_fds[id];
+    if timer.cancel == Cancel::WasSet {
+        return Err(Errno::ECANCELED.because("CLOCK_REALTIME was set"));
+    }
+    timer.expirations = ticks;
+    call.kernel.wake(WaitKey::TimerFd(id));
+    Flow::OK
 }
 
 /// Readable after an expiration.

@@ -139,6 +139,7 @@ fn change_owner(call: &mut Call, target: Target, uid: u32, gid: u32) -> SysResul
         }
     }
     let inode = &mut call.kernel.vfs.inodes[target.inode];
+    let mode_before = inode.mode;
     if uid != KEEP {
         inode.uid = uid;
     }
@@ -153,7 +154,9 @@ fn change_owner(call: &mut Call, target: Target, uid: u32, gid: u32) -> SysResul
         }
         debug_assert_eq!(inode.mode, mode_without_privileges(inode.mode));
     }
-    note_change(call, target, IN_ATTRIB);
+    // `fsnotify_change` of Linux: who changes nothing tells nobody.
+    let is_changed = uid != KEEP || gid != KEEP || inode.mode != mode_before;
+    note_change(call, target, if is_changed { IN_ATTRIB } else { 0 });
     Flow::OK
 }
 

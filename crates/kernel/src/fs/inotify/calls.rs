@@ -11,10 +11,23 @@ use crate::table::Id;
 use crate::user::UserCStr;
 use abi::fcntl::O_RDONLY;
 use abi::inotify::{
-    IN_ALL_EVENTS, IN_CLOEXEC, IN_DONT_FOLLOW, IN_EXCL_UNLINK, IN_MASK_ADD, IN_MASK_CREATE, IN_NONBLOCK, IN_ONESHOT,
-    IN_ONLYDIR,
+    IN_ALL_EVENTS, IN_CLOEXEC, IN_DONT_FOLLOW, IN_EXCL_UNLINK, IN_IGNORED, IN_ISDIR, IN_MASK_ADD, IN_MASK_CREATE,
+    IN_NONBLOCK, IN_ONESHOT, IN_ONLYDIR, IN_Q_OVERFLOW, IN_UNMOUNT,
 };
 use abi::{Errno, Error};
+
+/// `ALL_INOTIFY_BITS`.
+const KNOWN: u32 = IN_ALL_EVENTS
+    | IN_UNMOUNT
+    | IN_Q_OVERFLOW
+    | IN_IGNORED
+    | IN_ONLYDIR
+    | IN_DONT_FOLLOW
+    | IN_EXCL_UNLINK
+    | IN_MASK_ADD
+    | IN_MASK_CREATE
+    | IN_ISDIR
+    | IN_ONESHOT;
 
 /// inotify_init(2).
 pub(crate) fn inotify_init(call: &mut Call) -> SysResult {
@@ -47,8 +60,8 @@ fn queue(call: &Call, fd: Fd) -> Result<Id<Inotify>, Error> {
 
 /// inotify_add_watch(2).
 pub(crate) fn inotify_add_watch(call: &mut Call, fd: Fd, path: UserCStr, mask: u32) -> SysResult {
-    if mask & (IN_ALL_EVENTS | IN_ONESHOT) == 0 {
-        return Err(Errno::EINVAL.because("`mask` has no event"));
+    if mask & KNOWN == 0 {
+        return Err(Errno::EINVAL.because("`mask` has neither an event nor a flag"));
     }
     call.usable_file(fd)?;
     if mask & (IN_MASK_ADD | IN_MASK_CREATE) == IN_MASK_ADD | IN_MASK_CREATE {

@@ -52,6 +52,15 @@ pub(crate) fn info(call: &mut Call, subject: Subject, number: i32) -> Result<Vec
     if let FileObject::Master(terminal) = description.object {
         let _ = writeln!(text, "tty-index:\t{}", kernel.terminals.table[terminal].number());
     }
+    if let FileObject::TimerFd(id) = description.object {
+        let timer = &kernel.timer_fds[id];
+        let left = timer.interval.remaining(kernel);
+        let (value, interval) = (left.value, left.interval);
+        let _ = writeln!(text, "clockid: {}\nticks: {}", timer.clock, timer.expirations);
+        let _ = writeln!(text, "settime flags: 0{:o}", timer.flags);
+        let _ = writeln!(text, "it_value: ({}, {})", value.seconds, value.nanoseconds);
+        let _ = writeln!(text, "it_interval: ({}, {})", interval.seconds, interval.nanoseconds);
+    }
     if let FileObject::Process(subject) = description.object {
         let number = subject.number(kernel).unwrap_or(-1);
         let _ = writeln!(text, "Pid:\t{number}\nNSpid:\t{number}");

@@ -36,7 +36,7 @@ pub struct SemaphoreSet {
     waiting: Line<Waiting>,
     by_obstacle: BTreeMap<Obstacle, BTreeSet<Ticket>>,
     /// Waiting lists with more than one operation.
-    compound: usize,
+    compound: BTreeSet<Ticket>,
     /// Who has adjustments for it.
     undone_by: BTreeSet<Id<UndoList>>,
 }
@@ -185,15 +185,18 @@ impl SemaphoreSet {
 
     fn join(&mut self, waiting: Waiting) -> Ticket {
         let obstacle = waiting.obstacle();
-        self.compound += usize::from(waiting.operations.len() > 1);
+        let is_compound = waiting.operations.len() > 1;
         let ticket = self.waiting.join(i32::from(changes_anything(&waiting.operations)), waiting);
+        if is_compound {
+            self.compound.insert(ticket);
+        }
         self.by_obstacle.entry(obstacle).or_default().insert(ticket);
         ticket
     }
 
     fn leave(&mut self, ticket: Ticket) -> Option<Waiting> {
         let waiting = self.waiting.leave(ticket)?;
-        self.compound -= usize::from(waiting.operations.len() > 1);
+        self.compound.remove(&ticket);
         self.forget_obstacle(waiting.obstacle(), ticket);
         Some(waiting)
     }
@@ -223,13 +226,22 @@ impl SemaphoreSet {
         let worth_a_look = |obstacle: &Obstacle| {
             // A list of one operation sees the value itself.
             let value = self.semaphores[usize::from(obstacle.number)].value;
-            self.compound > 0 || obstacle.for_zero == (value == 0)
+            !self.compound.is_empty() || obstacle.for_zero == (value == 0)
         };
+        // Those of several operations may meet another obstacle now, which GETNCNT and GETZCNT tell: update_queue() and
+        // wake_const_ops() try them all, but those that only wait for 0 only if a semaphore has become 0.
+        let is_zero = |number: &u16| self.semaphores[usize::from(*number)].value == 0;
+        let has_zero = changed.iter().any(is_zero);
+        let is_tried = |ticket: &&Ticket| {
+            has_zero || self.waiting.get(**ticket).is_some_and(|waiting| changes_anything(&waiting.operations))
+        };
+        let compound = self.compound.range((from, Bound::Unbounded)).find(is_tried);
         changed
             .iter()
             .flat_map(|number| [false, true].map(|for_zero| Obstacle { number: *number, for_zero }))
             .filter(worth_a_look)
             .filter_map(|obstacle| self.by_obstacle.get(&obstacle)?.range((from, Bound::Unbounded)).next())
+            .chain(compound)
             .min()
             .copied()
     }
@@ -372,7 +384,7 @@ pub(super) fn serve_waiting(call: &mut Call, object: ObjectId, changed: impl Int
         if result.is_ok() && changes_anything(operations) {
             // check_restart() of Linux: who came earlier than a single operation has seen a larger value and could not
             // go on, so only those need a look that wait for 0.
-            let is_single = entry.object.compound == 0 && operations.len() == 1;
+            let is_single = entry.object.compound.is_empty() && operations.len() == 1;
             let is_zero = |number: &u16| entry.object.semaphores[usize::from(*number)].value == 0;
             if !is_single || changed_numbers(operations).any(|number| is_zero(&number)) {
                 after = None;
