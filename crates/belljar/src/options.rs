@@ -47,7 +47,7 @@ pub enum Command {
 #[derive(Args, Debug, Clone)]
 #[command(
     after_help = "Exit status: the program's; 128+N if signal N killed it; 120 the program hangs; 124 the time limit \
-passed; 122 IPC objects were left behind (with --leaks fail); 125 belljar itself failed; 126 the program cannot be executed; 127 it was not found."
+passed; 122 IPC objects or processes were left behind (with --leaks fail); 125 belljar itself failed; 126 the program cannot be executed; 127 it was not found."
 )]
 pub struct RunOptions {
     /// What decides whatever Linux leaves open: turns on the processor, random bytes
@@ -89,7 +89,8 @@ pub struct RunOptions {
     /// Show every system call, on standard error or in FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     pub strace: Option<PathBuf>,
-    /// What to do about IPC objects that the run leaves behind: System V objects, POSIX queues, named semaphores, shared memory
+    /// What to do about what the run leaves behind: System V objects, POSIX queues, named semaphores, shared memory, and
+    /// processes that can never run again
     #[arg(long, value_name = "WHAT", value_enum, default_value = "report")]
     pub leaks: Leaks,
     /// Write what was found, a hang or leaks, to FILE as JSON

@@ -10,7 +10,7 @@ use lab::crash::{self, Crashes};
 use lab::out_of_memory::OutOfMemory;
 use lab::statistics::{Statistics, Summary};
 use lab::strace::Strace;
-use lab::verdict::{Findings, Occasion};
+use lab::verdict::{Findings, Hang, Occasion};
 use lab::walk::Walks;
 use lab::witness::Witness;
 use lab::{hang, leak, report, text, tlb_report};
@@ -32,7 +32,7 @@ use x86::X86Processor;
 
 /// Exit status: the program hangs.
 pub const HANG: u8 = 120;
-/// Exit status: the program left IPC objects behind, and `--leaks fail` says that it must not.
+/// Exit status: the program left IPC objects or processes behind, and `--leaks fail` says that it must not.
 pub const LEAK: u8 = 122;
 /// Exit status: the time limit passed.
 pub const TIME_LIMIT: u8 = 124;
@@ -89,7 +89,7 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     let findings = findings(&mut system, &stop, options.leaks);
     tell(&findings);
     let status = match exit_status(&stop) {
-        0 if options.leaks == Leaks::Fail && !findings.leaks.is_empty() => LEAK,
+        0 if options.leaks == Leaks::Fail && findings.is_anything_left() => LEAK,
         status => status,
     };
     if let Some(mut out) = findings_to {
@@ -137,7 +137,12 @@ fn findings<P: Processor>(system: &mut System<P, RoundRobin, Host, Readers>, sto
         Stop::Hang => Occasion::Hang,
         Stop::TimeLimit => Occasion::TimeLimit,
         Stop::Ended { .. } if leaks != Leaks::Ignore => {
-            return Findings { hang: None, leaks: leak::find(kernel, witness, outside) };
+            let leaks = leak::find(kernel, witness, outside);
+            // Whoever sleeps until some time was only cut off; who sleeps for ever was forgotten.
+            let is_anybody_left = kernel.threads.iter().next().is_some() && kernel.clock.next_expiry().is_none();
+            let left = is_anybody_left.then(|| hang::explain(kernel, witness, outside, Occasion::Left));
+            let left = left.map(|left| Hang { again: Some(again(std::env::args_os())), ..left });
+            return Findings { hang: left, leaks };
         }
         _ => return Findings::default(),
     };

@@ -109,7 +109,7 @@ fn a_process_that_is_killed_at_any_system_call_leaves_nothing_behind() {
     }
     let scratch = Scratch::new("kill");
     let filter = std::env::var("KILL").unwrap_or_default();
-    for name in ["pipes", "system_v", "posix", "descriptors"] {
+    for name in ["pipes", "system_v", "posix", "descriptors", "watching"] {
         if !name.contains(&filter) {
             continue;
         }

@@ -1,11 +1,11 @@
 //! Recounts what the kernel counts: every reference to an open file, a pipe's ends, who waits for what. For tests, and to
 //! tell a bug of belljar from one of the guest. [`crate::mm::check`] does the same for memory.
 
-use crate::fs::{FileDescription, FileObject, InodeKind};
+use crate::fs::{FileDescription, FileObject, InodeKind, watch_limits};
 use crate::ipc::fifo::ends_of;
 use crate::ipc::pipe::Pipe;
 use crate::kernel::Kernel;
-use crate::process::ThreadState;
+use crate::process::{Process, ThreadState};
 use crate::syscalls::operation::Operation;
 use crate::table::{Id, Table};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,7 @@ pub fn check(kernel: &Kernel) -> Result<(), String> {
     check_pipes(kernel)?;
     check_objects(kernel)?;
     check_waits(kernel)?;
+    check_watching(kernel)?;
     check_namespaces(kernel)
 }
 
@@ -41,6 +42,9 @@ pub fn check_all_gone(kernel: &Kernel) -> Result<(), String> {
         ("timers", kernel.timer_fds.len()),
         ("sockets", kernel.sockets.len()),
         ("sets of signals", kernel.signal_fds.len()),
+        ("queues of inotify", kernel.inotifies.len()),
+        ("processes that somebody remembers", kernel.pids.remembered.len()),
+        ("signals on accounts", kernel.users.values().map(|account| account.signals as usize).sum()),
         ("lists of adjustments", kernel.undo_lists.len()),
         ("sleepers", kernel.waits.iter().count()),
         ("waiters for owned futexes", kernel.pi_waiters),
@@ -228,6 +232,42 @@ fn check_namespaces(kernel: &Kernel) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Leases, watches of directories, signal-driven files and pidfds know only what there is; a user's account is the sum of
+/// what he has.
+fn check_watching(kernel: &Kernel) -> Result<(), String> {
+    let (mut watches, mut readers, mut writers) = (0, BTreeMap::new(), BTreeMap::new());
+    for (id, inode) in kernel.vfs.inodes.iter() {
+        if inode.locks.leases.iter().any(|lease| kernel.files.get(lease.file).is_none()) {
+            return Err(format!("{id:?} has a lease of a file that is closed"));
+        }
+        if inode.directory_watches.iter().any(|watch| !watch.is_open(kernel)) {
+            return Err(format!("{id:?} is watched through a descriptor that is closed"));
+        }
+        watches += inode.directory_watches.len();
+    }
+    if watches != kernel.vfs.directory_watches() {
+        return Err(format!("{watches} directories are watched, and as many were not counted"));
+    }
+    let mut remembered: BTreeMap<Id<Process>, u32> = BTreeMap::new();
+    for (_, file) in kernel.files.iter() {
+        match file.object {
+            FileObject::Inode(inode) if file.is_writable() => count(&mut writers, inode),
+            FileObject::Inode(inode) if file.is_readable() => count(&mut readers, inode),
+            FileObject::Process(subject) => {
+                subject.led_process().into_iter().for_each(|one| count(&mut remembered, one))
+            }
+            _ => {}
+        }
+    }
+    compare("readers of inode", &kernel.vfs.inodes, |inode| inode.readers, &readers)?;
+    compare("writers of inode", &kernel.vfs.inodes, |inode| inode.writers, &writers)?;
+    if !kernel.pids.remembered.iter().map(|(process, known)| (*process, known.files)).eq(remembered) {
+        return Err("processes are remembered for others than those who have them open".to_string());
+    }
+    kernel.signal_driven.check(kernel)?;
+    watch_limits::check(kernel)
 }
 
 /// Whether a thread sleeps in a call.

@@ -67,6 +67,8 @@ pub struct Object {
 pub enum Occasion {
     /// No thread can ever run again.
     Hang,
+    /// The first program has ended, and others are left of whom nobody can ever run again.
+    Left,
     /// The time limit passed.
     TimeLimit,
     /// Somebody sent SIGQUIT to belljar.
@@ -448,4 +450,11 @@ pub struct Findings {
     pub hang: Option<Hang>,
     /// What it left behind.
     pub leaks: Vec<Leak>,
+}
+
+impl Findings {
+    /// Whether something outlived the program.
+    pub fn is_anything_left(&self) -> bool {
+        !self.leaks.is_empty() || self.hang.as_ref().is_some_and(|hang| hang.occasion == Occasion::Left)
+    }
 }

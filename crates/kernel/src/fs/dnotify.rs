@@ -44,6 +44,13 @@ pub struct DirectoryWatch {
     goes_on: bool,
 }
 
+impl DirectoryWatch {
+    /// Whether the process still has the directory open.
+    pub(crate) fn is_open(&self, kernel: &Kernel) -> bool {
+        kernel.fd_tables.get(self.table).is_some_and(|table| table.iter().any(|(_, entry)| entry.file == self.file))
+    }
+}
+
 /// `F_NOTIFY`.
 ///
 /// # Errors

@@ -37,6 +37,13 @@ pub struct Vfs {
     pub(super) last_cookie: u32,
 }
 
+impl Vfs {
+    /// How many interests in directories there are, fcntl(2) `F_NOTIFY`.
+    pub(crate) fn directory_watches(&self) -> usize {
+        self.directory_watches as usize
+    }
+}
+
 /// A file, whatever its names.
 ///
 /// # Invariants

@@ -152,6 +152,20 @@ pub struct SignalDriven {
     due: Vec<Due>,
 }
 
+impl SignalDriven {
+    /// Checks the invariants.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(crate) fn check(&self, kernel: &Kernel) -> Result<(), String> {
+        let asks = |asker: &Asker| kernel.files.get(asker.file).is_some_and(|file| file.flags & O_ASYNC != 0);
+        match self.askers.iter().find(|(_, askers)| askers.is_empty() || !askers.iter().all(asks)) {
+            Some((source, _)) => Err(format!("{source:?} would tell files that do not ask")),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Something has news: those who asked get a signal at the end of the step.
 #[inline]
 pub fn tell(kernel: &mut Kernel, source: Source, news: News) {

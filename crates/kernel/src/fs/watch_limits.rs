@@ -1,6 +1,7 @@
 //! How much one user may watch: `/proc/sys/fs/epoll`, `/proc/sys/fs/inotify`.
 
 use crate::kernel::Kernel;
+use std::collections::BTreeMap;
 
 /// Bytes that Linux reckons for an interest of an epoll set, `EP_ITEM_COST`.
 const EPOLL_INTEREST_BYTES: u64 = 184;
@@ -66,6 +67,30 @@ pub(super) fn discharge(kernel: &mut Kernel, user: u32, what: Counted) {
         Counted::InotifyWatch => &mut account.inotify_watches,
     };
     *count = count.checked_sub(1).expect("what leaves an account came to it");
+}
+
+/// Checks that users' accounts are the sums of what they have.
+///
+/// # Errors
+/// What does not hold.
+pub(crate) fn check(kernel: &Kernel) -> Result<(), String> {
+    let mut sums: BTreeMap<u32, [u64; 3]> = BTreeMap::new();
+    for (_, set) in kernel.epolls.iter() {
+        sums.entry(set.user()).or_default()[0] += set.interests().count() as u64;
+    }
+    for (_, inotify) in kernel.inotifies.iter() {
+        let (user, watches) = inotify.charged();
+        let [_, queues, all] = sums.entry(user).or_default();
+        *queues += 1;
+        *all += watches;
+    }
+    for (user, account) in &kernel.users {
+        let sum = sums.remove(user).unwrap_or_default();
+        if sum != [account.epoll_interests, account.inotify_queues, account.inotify_watches] {
+            return Err(format!("user {user} watches {sum:?}, and as much is not on the account"));
+        }
+    }
+    if sums.is_empty() { Ok(()) } else { Err("somebody without account watches something".to_string()) }
 }
 
 #[cfg(test)]

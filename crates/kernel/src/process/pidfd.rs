@@ -40,7 +40,7 @@ pub enum Subject {
 
 impl Subject {
     /// The process, or the one that the thread leads.
-    fn led_process(self) -> Option<Id<Process>> {
+    pub(crate) fn led_process(self) -> Option<Id<Process>> {
         match self {
             Subject::Process(process) => Some(process),
             Subject::Thread { leads, .. } => leads,
@@ -111,7 +111,7 @@ impl Subject {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Remembered {
     /// Open descriptions.
-    files: u32,
+    pub(crate) files: u32,
     /// How it ended, as wait(2) encodes it, once it was reaped.
     status: Option<i32>,
 }

@@ -19,6 +19,11 @@ pub fn hang(hang: &Hang) -> String {
     let after = duration(hang.at_ns);
     _ = match hang.occasion {
         Occasion::Hang => writeln!(out, "hang: no thread can run again, {after} after the start"),
+        Occasion::Left => writeln!(
+            out,
+            "left: the program has ended, and {} can never run again, {after} after the start",
+            count(threads(hang), "thread")
+        ),
         Occasion::TimeLimit if stuck > 0 => writeln!(
             out,
             "time limit: stopped {after} after the start; {} can never run again",

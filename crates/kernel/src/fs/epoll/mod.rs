@@ -60,6 +60,11 @@ pub struct Epoll {
 }
 
 impl Epoll {
+    /// On whose account its interests are.
+    pub(in crate::fs) fn user(&self) -> u32 {
+        self.user
+    }
+
     /// Every interest in the order in which they were added, for `/proc/PID/fdinfo`.
     pub fn interests(&self) -> impl Iterator<Item = &Interest> {
         self.interests.values()

@@ -99,6 +99,11 @@ impl Inotify {
         Pushed::Added
     }
 
+    /// On whose account it is, and how many watches are.
+    pub(in crate::fs) fn charged(&self) -> (u32, u64) {
+        (self.user, self.watches.len() as u64)
+    }
+
     /// Bytes that a read of everything would give: `FIONREAD`.
     pub fn queued_bytes(&self) -> usize {
         self.queue.iter().map(|event| InotifyEvent::SIZE + event.name_length()).sum()
