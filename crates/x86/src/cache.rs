@@ -16,6 +16,44 @@ pub(crate) struct BlockId(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PageName(pub(crate) u32);
 
+/// Which of the blocks at one address: they differ in how far they reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As far as it goes.
+    Whole,
+    /// A few instructions that check each access by itself.
+    Apart,
+    /// The last of a slice: at most 2 to this power, which must be less than [`Form::ENDINGS`]. It links to no other.
+    Ending(u8),
+}
+
+impl Form {
+    /// How many lengths of endings there are. The longest together with a block's first instruction make a whole block.
+    pub(crate) const ENDINGS: u8 = 6;
+
+    /// A number for each form, below [`Form::NUMBERS`].
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Form::Whole => 0,
+            Form::Apart => 1,
+            Form::Ending(power) => 2 + u32::from(power),
+        }
+    }
+
+    /// The form of a number.
+    pub(crate) fn of_number(number: u32) -> Option<Form> {
+        match number {
+            0 => Some(Form::Whole),
+            1 => Some(Form::Apart),
+            2..Form::NUMBERS => Some(Form::Ending(number as u8 - 2)),
+            _ => None,
+        }
+    }
+
+    /// How many forms there are.
+    const NUMBERS: u32 = 2 + Form::ENDINGS as u32;
+}
+
 /// Names no page.
 pub(crate) const NO_PAGE: PageName = PageName(0);
 
@@ -44,8 +82,7 @@ pub(crate) struct Block {
     pub(crate) end: u64,
     /// Whether it needs the flags that hold where it is entered.
     pub(crate) reads_flags: bool,
-    /// Whether it checks each access by itself.
-    pub(crate) apart: bool,
+    pub(crate) form: Form,
 }
 
 /// The blocks, and the pages they were translated from.
@@ -63,15 +100,15 @@ pub(crate) struct Cache {
 }
 
 /// What a block of a page is found by.
-fn key(rip: u64, apart: bool) -> u32 {
-    ((rip & 0xffff) as u32) << 1 | u32::from(apart)
+fn key(rip: u64, form: Form) -> u32 {
+    ((rip & 0xffff) as u32) << 3 | form.number()
 }
 
 impl Cache {
-    /// The block at an address in a page; `apart` if it is to check each access by itself.
-    pub(crate) fn find(&self, rip: u64, page: PageName, apart: bool) -> Option<BlockId> {
+    /// The block at an address in a page.
+    pub(crate) fn find(&self, rip: u64, page: PageName, form: Form) -> Option<BlockId> {
         let blocks = &self.page(page).blocks;
-        let index = blocks.binary_search_by_key(&key(rip, apart), |(key, _)| *key).ok()?;
+        let index = blocks.binary_search_by_key(&key(rip, form), |(key, _)| *key).ok()?;
         Some(blocks[index].1)
     }
 
@@ -96,7 +133,7 @@ impl Cache {
             Some(second) => _ = self.straddling.insert((block.rip, block.page, second), id),
             None => {
                 let blocks = &mut self.pages[block.page.0 as usize - 1].blocks;
-                let key = key(block.rip, block.apart);
+                let key = key(block.rip, block.form);
                 let place = blocks.partition_point(|(other, _)| *other < key);
                 blocks.insert(place, (key, id));
             }
@@ -153,7 +190,7 @@ mod tests {
     use super::*;
 
     fn block(rip: u64, page: PageName, second: Option<PageName>) -> Block {
-        Block { rip, page, second, entry: 0x100, end: 0x110, reads_flags: false, apart: false }
+        Block { rip, page, second, entry: 0x100, end: 0x110, reads_flags: false, form: Form::Whole }
     }
 
     #[test]
@@ -162,12 +199,12 @@ mod tests {
         let (here, there) = (cache.name(0x1000, [1; 32]), cache.name(0x2000, [2; 32]));
         let other = cache.name(0x1000, [3; 32]);
         let ids = [0x1800, 0x1010, 0x1ffe].map(|rip| cache.add(block(rip, here, None)));
-        let apart = cache.add(Block { apart: true, ..block(0x1010, here, None) });
+        let apart = cache.add(Block { form: Form::Apart, ..block(0x1010, here, None) });
         let straddling = cache.add(block(0x1ffe, here, Some(there)));
-        assert_eq!([0x1800, 0x1010, 0x1ffe].map(|rip| cache.find(rip, here, false)), ids.map(Some));
-        assert_eq!(cache.find(0x1010, here, true), Some(apart));
+        assert_eq!([0x1800, 0x1010, 0x1ffe].map(|rip| cache.find(rip, here, Form::Whole)), ids.map(Some));
+        assert_eq!(cache.find(0x1010, here, Form::Apart), Some(apart));
         assert_eq!(cache.find_straddling(0x1ffe, here, there), Some(straddling));
-        assert_eq!((cache.find(0x1010, other, false), cache.find_straddling(0x1ffe, other, there)), (None, None));
+        assert_eq!((cache.find(0x1010, other, Form::Whole), cache.find_straddling(0x1ffe, other, there)), (None, None));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! All translated code with what is known about it. It does not depend on where the host put it, nor on any guest.
 
-use crate::cache::{Block, BlockId, Cache, PageName};
+use crate::cache::{Block, BlockId, Cache, Form, PageName};
 use crate::discover::{self, Found, MAX_INSTRUCTION_BYTES, Reach};
 use crate::emit::{Emitter, Guard, Place};
 use crate::exits::{Exits, Link, Point};
@@ -13,9 +13,9 @@ use machine::tlb::{EXECUTE, execute_slot};
 /// Room for the largest block: code memory with less than this is full.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// Instructions at most in a block that checks each access by itself. Such blocks also finish slices, and what is left
-/// behind the last of them is executed one by one.
-const SHORT_INSTRUCTIONS: usize = 8;
+/// Instructions at most in a block that checks each access by itself. Such blocks also finish slices where that happens
+/// for the first time.
+pub(crate) const SHORT_INSTRUCTIONS: usize = 8;
 
 /// Host code, the tables that explain it, and what writes it.
 #[derive(Debug)]
@@ -52,6 +52,7 @@ impl Code {
                 traces: options.traces,
                 follow: options.follow,
                 groups: options.groups,
+                links: true,
             },
             emitter: Emitter::new(way_out),
             classifier: Classifier::new(),
@@ -83,21 +84,24 @@ impl Code {
         bytes: &[u8],
         rip: u64,
         page: PageName,
-        apart: bool,
+        form: Form,
         statistics: &mut Statistics,
     ) -> Option<BlockId> {
-        match self.plan_block(bytes, rip, apart) {
-            Found::Block => Some(self.write(page, None, apart, statistics)),
+        match self.plan_block(bytes, rip, form) {
+            Found::Block => Some(self.write(page, None, form, statistics)),
             Found::Straddles => None,
         }
     }
 
-    fn plan_block(&mut self, bytes: &[u8], rip: u64, apart: bool) -> Found {
-        let reach = if apart {
-            let instructions = self.reach.instructions.min(SHORT_INSTRUCTIONS);
-            Reach { groups: false, follow: false, instructions, ..self.reach }
-        } else {
-            self.reach
+    fn plan_block(&mut self, bytes: &[u8], rip: u64, form: Form) -> Found {
+        let at_most = |instructions| self.reach.instructions.min(instructions);
+        let reach = match form {
+            Form::Whole => self.reach,
+            Form::Apart => {
+                Reach { groups: false, follow: false, instructions: at_most(SHORT_INSTRUCTIONS), ..self.reach }
+            }
+            // Where accesses share no check, none needs a block that checks them apart, which might be too long.
+            Form::Ending(power) => Reach { groups: false, instructions: at_most(1 << power), links: false, ..self.reach },
         };
         discover::block(&mut self.plan, &mut self.classifier, bytes, rip, reach)
     }
@@ -112,7 +116,7 @@ impl Code {
         statistics: &mut Statistics,
     ) -> BlockId {
         discover::straddling(&mut self.plan, &mut self.classifier, bytes, rip);
-        self.write(page, Some(second), false, statistics)
+        self.write(page, Some(second), Form::Whole, statistics)
     }
 
     /// Lets a direct jump lead to a block.
@@ -124,7 +128,7 @@ impl Code {
     }
 
     /// Writes the planned block and adds it to the cache.
-    fn write(&mut self, page: PageName, second: Option<PageName>, apart: bool, statistics: &mut Statistics) -> BlockId {
+    fn write(&mut self, page: PageName, second: Option<PageName>, form: Form, statistics: &mut Statistics) -> BlockId {
         let place = Place {
             hot: self.memory.cursor(Area::Hot),
             cold: self.memory.cursor(Area::Cold),
@@ -147,7 +151,7 @@ impl Code {
             entry: self.emitter.entry,
             end: self.emitter.hot.here(),
             reads_flags: self.plan.live != 0,
-            apart,
+            form,
         })
     }
     /// Writes the planned block, for a place, into the emitter.
@@ -179,7 +183,7 @@ impl Code {
     /// may come is not kept but found by writing the block once more, from the same bytes.
     pub(crate) fn fault_point(&mut self, pc: u64, block: &Block, bytes: CodeBytes<'_>) -> Option<Point> {
         match bytes {
-            CodeBytes::Page(bytes) => _ = self.plan_block(bytes, block.rip, block.apart),
+            CodeBytes::Page(bytes) => _ = self.plan_block(bytes, block.rip, block.form),
             CodeBytes::Straddling(bytes) => {
                 discover::straddling(&mut self.plan, &mut self.classifier, &bytes, block.rip);
             }

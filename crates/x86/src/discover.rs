@@ -30,6 +30,8 @@ pub(crate) struct Reach {
     pub(crate) follow: bool,
     /// Whether one check may serve several accesses.
     pub(crate) groups: bool,
+    /// Whether jumps may lead straight to other blocks.
+    pub(crate) links: bool,
 }
 
 /// Where a block begins.
@@ -44,7 +46,7 @@ pub(crate) enum Found {
 /// Fills `plan` with the block that begins at `start`, whose page holds `page`.
 pub(crate) fn block(plan: &mut Plan, classifier: &mut Classifier, page: &[u8], start: u64, reach: Reach) -> Found {
     plan.start = start;
-    (plan.groups_allowed, plan.groups) = (reach.groups, 0);
+    (plan.groups_allowed, plan.groups, plan.links) = (reach.groups, 0, reach.links);
     plan.instructions.clear();
     plan.bytes.clear();
     let page_address = start & !0xfff;
@@ -130,7 +132,7 @@ fn is_followed(plan: &Plan, target: u64, call: bool) -> bool {
 /// Fills `plan` with one instruction whose bytes (of two pages) are `bytes`.
 pub(crate) fn straddling(plan: &mut Plan, classifier: &mut Classifier, bytes: &[u8], start: u64) {
     plan.start = start;
-    (plan.groups_allowed, plan.groups) = (false, 0);
+    (plan.groups_allowed, plan.groups, plan.links) = (false, 0, true);
     plan.instructions.clear();
     plan.bytes.clear();
     let instruction = Decoder::with_ip(64, bytes, start, DecoderOptions::NONE).decode();

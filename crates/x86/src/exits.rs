@@ -60,6 +60,8 @@ pub(crate) enum Exit {
         point: Point,
         moved: i32,
     },
+    /// The slice's last blocks are not linked: this is where the next one begins.
+    Stop(u64),
     /// Fewer instructions are left than the block has.
     Budget(Point),
     /// One instruction to be executed outside of translated code.
@@ -81,6 +83,7 @@ const BUDGET: u32 = 4;
 const STEP: u32 = 5;
 const SYSCALL: u32 = 6;
 const LOAD_X87: u32 = 7;
+const STOP: u32 = 8;
 /// In place of a register's number.
 const NO_REGISTER: u32 = 31;
 
@@ -113,6 +116,10 @@ impl Exits {
                 self.words.push(GO);
                 self.address(target);
             }
+            Exit::Stop(target) => {
+                self.words.push(STOP);
+                self.address(target);
+            }
             Exit::Indirect { point, moved } => {
                 self.point(INDIRECT, point);
                 self.words.push(moved as u32);
@@ -140,6 +147,7 @@ impl Exits {
                 apart: words[0] >> 8 != 0,
             }),
             GO => Exit::Go(long(words, 1)),
+            STOP => Exit::Stop(long(words, 1)),
             INDIRECT => Exit::Indirect { point: point(), moved: words[4] as i32 },
             BUDGET => Exit::Budget(point()),
             STEP => Exit::Step(point()),
@@ -242,6 +250,7 @@ mod tests {
             Exit::Miss(miss(indexed)),
             Exit::Link(Link { site: 7, target: u64::MAX, page: PageName(3), apart: true }),
             Exit::Go(1 << 47),
+            Exit::Stop(1 << 46),
             Exit::Indirect { point, moved: -8 },
             Exit::Budget(point),
             Exit::Step(point),

@@ -5,12 +5,12 @@
 //! contents could tell whether that code stays in the jar. What is checked here are lengths and numbers, so that damage
 //! is an error and not a panic.
 
-use crate::cache::{Block, PageName};
+use crate::cache::{Block, Form, PageName};
 use crate::code::Code;
 use crate::native::Area;
 
 /// How images begin; the number changes with their format.
-const MAGIC: &[u8; 16] = b"belljar code 2\0\0";
+const MAGIC: &[u8; 16] = b"belljar code 3\0\0";
 /// The lengths of hot and cold code in bytes, of exits in words, the numbers of pages and of blocks.
 const COUNTS: usize = 5;
 /// Bytes of code that are worth large pages.
@@ -18,7 +18,8 @@ const MUCH_CODE: usize = 1 << 20;
 const BLOCK_WORDS: usize = 7;
 const PAGE_WORDS: usize = 10;
 const READS_FLAGS: u32 = 1;
-const APART: u32 = 2;
+/// Where the number of the form begins.
+const FORM_SHIFT: u32 = 1;
 
 /// The bytes are no image, or of one that does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub(crate) fn save(code: &Code) -> Vec<u8> {
         hash.iter().for_each(|bytes| put(&[u32::from_le_bytes(*bytes)]));
     }
     for block in blocks {
-        let flags = if block.reads_flags { READS_FLAGS } else { 0 } | if block.apart { APART } else { 0 };
+        let flags = if block.reads_flags { READS_FLAGS } else { 0 } | block.form.number() << FORM_SHIFT;
         let second = block.second.map_or(0, |second| second.0);
         let (low, high) = (block.rip as u32, (block.rip >> 32) as u32);
         put(&[low, high, block.page.0, second, block.entry as u32, block.end as u32, flags]);
@@ -91,7 +92,7 @@ pub(crate) fn restore(code: &mut Code, image: &[u8]) -> Result<(), BadImage> {
             entry: entry.into(),
             end: end.into(),
             reads_flags: flags & READS_FLAGS != 0,
-            apart: flags & APART != 0,
+            form: Form::of_number(flags >> FORM_SHIFT).ok_or(BadImage)?,
         });
     }
     Ok(())

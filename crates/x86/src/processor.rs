@@ -1,8 +1,8 @@
 //! The processor: runs translated code, and does what translated code leaves to it.
 
 use crate::assist;
-use crate::cache::{BlockId, NO_PAGE, PageName};
-use crate::code::{Code, CodeBytes};
+use crate::cache::{BlockId, Form, NO_PAGE, PageName};
+use crate::code::{Code, CodeBytes, SHORT_INSTRUCTIONS};
 use crate::discover::{self, MAX_INSTRUCTION_BYTES};
 use crate::exits::{Exit as Leave, Miss, Point};
 use crate::image::{self, BadImage};
@@ -23,6 +23,8 @@ const STEPPED_FLAGS: u64 = 1 << 8 | 1 << 10 | 1 << 18;
 const X87_PENDING: u8 = 1 << 7;
 /// The bits of the budget word that count data accesses.
 const ACCESS_BITS: u32 = 20;
+/// How many places are remembered at which slices ended.
+const ENDING_PLACES: usize = 4096;
 /// Numbers of registers: `syscall`'s for rip and rflags, and the stack's.
 const RCX: usize = 1;
 const RSP: usize = 4;
@@ -38,6 +40,8 @@ pub struct X86Processor {
     stepper: Stepper,
     /// Changes whenever host addresses that TLB blocks remember become void. No other processor uses the same.
     epoch: u64,
+    /// Places where slices ended lately: address and length.
+    endings: Vec<u64>,
     statistics: Statistics,
 }
 
@@ -52,17 +56,6 @@ enum Outcome {
     Syscall {
         next: u64,
     },
-}
-
-/// How a slice ends whose last instructions are fewer than the next block's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Finish {
-    /// It does not end yet.
-    No,
-    /// By the short blocks that check each access by itself.
-    ShortBlocks,
-    /// Fewer are left than such a block has: one by one.
-    Steps,
 }
 
 /// Why an address has no translated code.
@@ -108,6 +101,7 @@ impl X86Processor {
             options,
             stepper: Stepper::new(options.processors)?,
             epoch: new_epoch(),
+            endings: vec![u64::MAX; ENDING_PLACES],
             statistics: Statistics::default(),
         })
     }
@@ -157,8 +151,7 @@ impl X86Processor {
         let mut text = String::new();
         for block in self.code.cache.blocks().iter().filter(|block| block.rip == rip) {
             let bytes = self.code.memory.bytes(block.entry, (block.end - block.entry) as usize);
-            let variant = if block.apart { ", accesses apart" } else { "" };
-            text.push_str(&format!("block {rip:#x}{variant}, flags read: {}\n", block.reads_flags));
+            text.push_str(&format!("block {rip:#x}, {:?}, flags read: {}\n", block.form, block.reads_flags));
             for instruction in &mut Decoder::with_ip(64, bytes, block.entry, DecoderOptions::NONE) {
                 text.push_str(&format!("    {:x} {instruction}\n", instruction.ip()));
             }
@@ -207,7 +200,7 @@ impl X86Processor {
                         }
                         Missed::Apart => {
                             apply(space.tlb, miss.point);
-                            match self.resolve(space, miss.point.rip, true) {
+                            match self.resolve(space, miss.point.rip, Form::Apart) {
                                 Ok(id) => host = self.code.cache.block(id).entry,
                                 Err(unresolved) => return (unresolved.into(), miss.point.rip),
                             }
@@ -229,6 +222,7 @@ impl X86Processor {
                     host = at;
                     continue;
                 }
+                Leave::Stop(target) => return (Outcome::Finish, target),
                 Leave::Budget(point) => {
                     apply(space.tlb, point);
                     return (Outcome::Finish, point.rip);
@@ -243,7 +237,8 @@ impl X86Processor {
                 }
                 Leave::Link(link) => {
                     let resets = self.statistics.resets;
-                    match self.resolve(space, link.target, link.apart) {
+                    let form = if link.apart { Form::Apart } else { Form::Whole };
+                    match self.resolve(space, link.target, form) {
                         Ok(id) => {
                             host = self.code.cache.block(id).entry;
                             // Without room the jump stays unlinked until everything is forgotten.
@@ -388,30 +383,43 @@ impl X86Processor {
         if let Some(host) = context::find_jump(space.tlb.block(), rip) {
             return Ok(host - base);
         }
-        let id = self.resolve(space, rip, false)?;
+        let id = self.resolve(space, rip, Form::Whole)?;
         let entry = self.code.cache.block(id).entry;
         context::enter_jump(space.tlb.block_mut(), rip, base + entry);
         Ok(entry)
     }
 
-    /// The block at a guest address, translated if need be; `apart` if it is to check each access by itself.
-    fn resolve(&mut self, space: &mut Space<'_>, rip: u64, apart: bool) -> Result<BlockId, Unresolved> {
+    /// The block at a guest address, translated if need be.
+    fn resolve(&mut self, space: &mut Space<'_>, rip: u64, form: Form) -> Result<BlockId, Unresolved> {
         self.statistics.dispatches += 1;
         if self.code.is_full() {
             self.forget_all(space.tlb);
         }
         let page = self.code_page(space, rip)?;
-        if let Some(id) = self.code.cache.find(rip, page, apart) {
+        if let Some(id) = self.code.cache.find(rip, page, form) {
             return Ok(id);
         }
         let bytes = page_bytes(space, rip);
         let begin = self.options.measure.then(Instant::now);
-        let id = self.code.translate(bytes, rip, page, apart, &mut self.statistics);
+        let id = self.code.translate(bytes, rip, page, form, &mut self.statistics);
         self.statistics.translation_ns += begin.map_or(0, |begin| begin.elapsed().as_nanos() as u64);
         match id {
             Some(id) => Ok(id),
             None => self.straddling(space, rip, page),
         }
+    }
+
+    /// What executes the last `left` instructions of a slice, or the first of them; none if they are to be stepped.
+    /// Blocks for it are made only for places where slices have ended before: most do where the program spends its time.
+    fn ending(&mut self, rip: u64, left: u64) -> Option<Form> {
+        let power = left.ilog2().min(u32::from(Form::ENDINGS) - 1);
+        let place = rip << 3 | u64::from(power);
+        let seen = &mut self.endings[(place ^ place >> 12) as usize % ENDING_PLACES];
+        if *seen == place {
+            return Some(Form::Ending(power as u8));
+        }
+        *seen = place;
+        (left >= SHORT_INSTRUCTIONS as u64).then_some(Form::Apart)
     }
 
     /// The block of an instruction that goes over the end of its page.
@@ -519,12 +527,13 @@ impl Processor for X86Processor {
         space.tlb.revoke_writes_to_code(space.memory);
         // A model has to see every access, and sees those of single instructions.
         let steps_only = self.options.step_only || space.model.is_some();
-        let (mut step, mut finish) = (false, if steps_only { Finish::Steps } else { Finish::No });
+        // What ends: the slice, whose last instructions are fewer than the next block's.
+        let (mut step, mut ends) = (false, false);
         let trap = loop {
             if left == 0 {
                 break Trap::Budget;
             }
-            if step || finish == Finish::Steps || registers.rflags & STEPPED_FLAGS != 0 {
+            if step || steps_only || registers.rflags & STEPPED_FLAGS != 0 {
                 step = false;
                 self.statistics.steps += 1;
                 let time_stamp = slice.time_stamp.wrapping_add(limit - left);
@@ -538,10 +547,14 @@ impl Processor for X86Processor {
                 continue;
             }
             self.forget_written(&mut space);
-            let before = left;
-            let entry = match finish {
-                Finish::No => self.locate(&mut space, registers.rip),
-                _ => self.resolve(&mut space, registers.rip, true).map(|id| self.code.cache.block(id).entry),
+            let entry = if ends {
+                let Some(form) = self.ending(registers.rip, left) else {
+                    step = true;
+                    continue;
+                };
+                self.resolve(&mut space, registers.rip, form).map(|id| self.code.cache.block(id).entry)
+            } else {
+                self.locate(&mut space, registers.rip)
             };
             let outcome = match entry {
                 Ok(host) => self.translated(&mut space, registers, &mut left, host),
@@ -554,8 +567,7 @@ impl Processor for X86Processor {
                 Outcome::Trap(_) if left == 0 => {}
                 Outcome::Trap(trap) => break trap,
                 Outcome::Step => step = true,
-                Outcome::Finish if finish == Finish::ShortBlocks && left == before => finish = Finish::Steps,
-                Outcome::Finish => finish = Finish::ShortBlocks,
+                Outcome::Finish => ends = true,
                 Outcome::Syscall { .. } if left == 0 => {}
                 Outcome::Syscall { next } => {
                     left -= 1;

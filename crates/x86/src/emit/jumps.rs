@@ -137,7 +137,7 @@ impl Emitter {
 
     /// Ends the block with a jump to another block.
     pub(super) fn link_hot(&mut self, plan: &Plan, target: u64) {
-        if target == plan.start && plan.groups_allowed && plan.instructions[0].kind != Kind::Step {
+        if target == plan.start && plan.links && plan.groups_allowed && plan.instructions[0].kind != Kind::Step {
             self.hot.jump(self.entry);
             return;
         }
@@ -157,7 +157,8 @@ impl Emitter {
     /// Emits what a direct jump does while it is not linked.
     fn link_stub(&mut self, target: u64, site: u64, apart: bool) {
         let number = self.exit_number();
-        self.push_exit(Exit::Link(Link { site, target, page: self.page, apart }));
+        let link = Exit::Link(Link { site, target, page: self.page, apart });
+        self.push_exit(if self.links { link } else { Exit::Stop(target) });
         self.exit_cold(number);
     }
 

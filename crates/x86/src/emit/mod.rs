@@ -50,6 +50,8 @@ pub(crate) struct Emitter {
     hosts: Hosts,
     first_exit: u32,
     page: PageName,
+    /// Whether jumps lead straight to other blocks once these are there.
+    links: bool,
     /// A jump to `native::leave_address` in reach of a near jump.
     pub(crate) way_out: u64,
     /// Sites of reads and of writes so far.
@@ -95,6 +97,7 @@ impl Emitter {
             hosts: Hosts::new(),
             first_exit: 0,
             page: PageName(0),
+            links: true,
             way_out,
             sites: [0; 2],
             covers: Vec::new(),
@@ -113,7 +116,7 @@ impl Emitter {
         self.cold.restart(place.cold);
         self.exits.words.clear();
         self.faults.clear();
-        (self.first_exit, self.page) = (place.first_exit, place.page);
+        (self.first_exit, self.page, self.links) = (place.first_exit, place.page, plan.links);
         self.hosts = Hosts::new();
         self.covers.clear();
         self.covers.resize(plan.groups, Cover::default());

@@ -158,6 +158,8 @@ pub(crate) struct Plan {
     pub(crate) live: u8,
     /// Whether one check may serve several accesses.
     pub(crate) groups_allowed: bool,
+    /// Whether jumps lead straight to other blocks once these are there.
+    pub(crate) links: bool,
     /// Groups of accesses, if one check may serve several; see [`Access::group`].
     pub(crate) groups: usize,
 }
@@ -171,6 +173,7 @@ impl Plan {
             end: End::Left,
             live: ALL_FLAGS,
             groups_allowed: true,
+            links: true,
             groups: 0,
         }
     }
