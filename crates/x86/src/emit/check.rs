@@ -5,7 +5,7 @@
 //! something else.
 
 use super::Emitter;
-use super::assembler::{Assembler, Condition, Operand, RCX, based, group_of, sum, tags, word, word_at};
+use super::assembler::{Assembler, Condition, Operand, R14, R15, RCX, based, group_of, sum, tags, word, word_at};
 use super::registers::{ANY, LOW};
 use crate::exits::{Exit, Miss};
 use crate::native::context;
@@ -63,8 +63,8 @@ struct Check {
     live: bool,
     /// rcx is free, and its spill word holds the guest's.
     spilled_rcx: bool,
+    /// First for the address, then for what to add to it.
     scratch: u8,
-    addend: u8,
     /// The words of the site.
     tag: Operand,
     remembered: Operand,
@@ -102,7 +102,6 @@ impl Emitter {
             live,
             spilled_rcx,
             scratch: self.scratch(plan, at, allowed),
-            addend: self.scratch(plan, at, allowed),
             tag: word(context::SITE_TAGS + site),
             remembered: word(context::SITE_ADDENDS + site),
             used: group_of(site),
@@ -110,25 +109,24 @@ impl Emitter {
         let elsewhere = if check.wider && access.constant().is_none() { Some(self.apart(plan, at)) } else { None };
         let cold = self.cold.here();
         self.hot_test(&check, cold);
-        self.hot.load(check.addend, check.remembered);
+        self.hot.load(check.scratch, check.remembered);
         let pass = self.hot.here();
         self.cold_test(plan, at, &check, pass, elsewhere);
-        self.complete_register(&check, cover);
+        self.complete_register(plan, at, &check, cover);
         if cover.count > 1 {
             self.covers[group] = cover;
-            self.set_group(check.addend, access.group);
+            self.set_group(check.scratch, access.group);
         }
-        self.free(check.scratch);
         self.return_rcx(plan, at);
-        let operand = self.operand(&access, check.addend, cover);
+        let operand = self.operand(&access, check.scratch, cover);
         if !planned.high_byte {
             self.note_access(plan, at);
             return operand;
         }
         // Without a REX prefix there are only eight registers.
-        self.hot.lea(check.addend, operand);
+        self.hot.lea(check.scratch, operand);
         self.note_access(plan, at);
-        based(check.addend, 0)
+        based(check.scratch, 0)
     }
 
     fn next_site(&mut self, write: bool) -> usize {
@@ -154,10 +152,10 @@ impl Emitter {
                 }
                 _ => {
                     // The first and the last byte. (The last alone would match if the first is in the page before.)
-                    self.hot.pext(check.addend, RCX, word(context::PAGE_MASK));
+                    self.hot.pext(scratch, RCX, word(context::PAGE_MASK));
                     self.hot.lea(RCX, based(RCX, i32::from(size) - 1));
                     self.hot.pext(RCX, RCX, word(context::PAGE_MASK));
-                    self.hot.lea(RCX, sum(RCX, check.addend, 0));
+                    self.hot.lea(RCX, sum(RCX, scratch, 0));
                 }
             }
             self.hot.jump_unless_rcx_zero(cold);
@@ -177,7 +175,7 @@ impl Emitter {
 
     /// Emits the look-up in the TLB, and the exit if it fails.
     fn cold_test(&mut self, plan: &Plan, at: usize, check: &Check, pass: u64, apart: Option<u64>) {
-        let Check { scratch, addend, size, .. } = *check;
+        let Check { scratch, size, access, low, write, .. } = *check;
         let retry = self.cold.here();
         if check.spilled_rcx {
             self.cold.load(RCX, word(context::SPILL + RCX as usize));
@@ -187,17 +185,20 @@ impl Emitter {
         if address_register != scratch {
             self.cold.copy(scratch, address_register);
         }
-        self.cold.pext(addend, scratch, word(context::MASK));
+        // One more register is needed, for the slot; it gets its value back before this ends.
+        let slot = registers.another();
+        self.cold.store(word(context::COLD), slot);
+        self.cold.pext(slot, scratch, word(context::MASK));
         let number = self.exit_number();
         let point = self.point(plan, at);
-        let Check { access, low, write, .. } = *check;
-        self.push_exit(Exit::Miss(Miss { point, access, low, size, write, retry, pass, addend }));
+        self.push_exit(Exit::Miss(Miss { point, access, low, size, write, retry, pass, addend: scratch }));
         if check.live {
-            self.cold.load(RCX, word_at(tags(write), addend));
+            self.cold.load(RCX, word_at(tags(write), slot));
             self.cold.lea(RCX, sum(RCX, scratch, i32::from(size) - 1));
             self.cold.pext(RCX, RCX, word(context::PAGE_MASK));
             // Over what follows if it is not zero.
             let skip = self.cold_forward_if_zero();
+            self.cold.load(slot, word(context::COLD));
             if let Some(apart) = apart {
                 self.cold.pext(RCX, scratch, word(context::OFFSET_MASK));
                 self.cold.lea(RCX, based(RCX, i32::from(size) - 1));
@@ -206,12 +207,11 @@ impl Emitter {
             }
             self.exit_cold(number);
             self.cold_land(skip);
-            self.cold.load(RCX, word_at(tags(write), addend));
-            self.cold.store(check.tag, RCX);
         } else {
-            self.cold.add(scratch, word_at(tags(write), addend));
+            self.cold.add(scratch, word_at(tags(write), slot));
             self.cold.compare_immediate(scratch, 4096 - i32::from(size));
             let skip = self.cold_forward_if_not_above();
+            self.cold.load(slot, word(context::COLD));
             if let Some(apart) = apart {
                 let address_register = address(&mut self.cold, &registers, check.low);
                 if address_register != scratch {
@@ -223,12 +223,13 @@ impl Emitter {
             }
             self.exit_cold(number);
             self.cold_land(skip);
-            self.cold.load(scratch, word_at(tags(write), addend));
-            self.cold.store(check.tag, scratch);
         }
-        self.cold.load(addend, word_at(ADDENDS, addend));
-        self.cold.store(check.remembered, addend);
+        self.cold.load(scratch, word_at(tags(write), slot));
+        self.cold.store(check.tag, scratch);
+        self.cold.load(scratch, word_at(ADDENDS, slot));
+        self.cold.store(check.remembered, scratch);
         self.cold.store_immediate_byte(check.used, 1);
+        self.cold.load(slot, word(context::COLD));
         self.cold.jump(pass);
     }
 
@@ -261,14 +262,15 @@ impl Emitter {
 
     /// Adds to the register that the check filled what fits no operand: the segment's base, a base register beside an
     /// index, a constant address of more than 32 bits.
-    fn complete_register(&mut self, check: &Check, cover: Cover) {
-        let Check { access, scratch, addend, live, .. } = *check;
+    fn complete_register(&mut self, plan: &Plan, at: usize, check: &Check, cover: Cover) {
+        let Check { access, scratch, live, .. } = *check;
+        // If flags are live, rcx is free.
         if let Some(segment) = access.segment {
             if live {
-                self.hot.load(scratch, segment_base(segment));
-                self.hot.lea(addend, sum(addend, scratch, 0));
+                self.hot.load(RCX, segment_base(segment));
+                self.hot.lea(scratch, sum(scratch, RCX, 0));
             } else {
-                self.hot.add(addend, segment_base(segment));
+                self.hot.add(scratch, segment_base(segment));
             }
         }
         if let Some(base) = access.base.filter(|_| access.index.is_some()) {
@@ -276,11 +278,20 @@ impl Emitter {
                 // rcx holds the result of the test.
                 self.hot.load(RCX, word(context::SPILL + RCX as usize));
             }
-            self.hot.lea(addend, sum(self.host(base), addend, 0));
+            self.hot.lea(scratch, sum(self.host(base), scratch, 0));
         }
-        if access.constant().is_some() && i32::try_from(cover.start(&access)).is_err() {
-            self.hot.constant(scratch, cover.start(&access) as u64);
-            self.hot.lea(addend, sum(addend, scratch, 0));
+        let start = cover.start(&access) as u64;
+        if access.constant().is_some() && i32::try_from(start as i64).is_err() {
+            if live {
+                self.hot.constant(RCX, start);
+                self.hot.lea(scratch, sum(scratch, RCX, 0));
+            } else {
+                // The miss may have put what to add into the register, so the site does not tell.
+                let other = self.scratch(plan, at, ANY);
+                self.hot.constant(other, start);
+                self.hot.registers(0x01, scratch, other);
+                self.free(other);
+            }
         }
     }
 
@@ -313,6 +324,15 @@ struct Parts {
     scratch: u8,
     /// The result may not be in rcx.
     rcx_is_needed: bool,
+}
+
+impl Parts {
+    /// A register that is none of these, nor one with a purpose of its own.
+    fn another(&self) -> u8 {
+        let used = [Some(self.scratch), self.base, self.index.map(|(index, _)| index)];
+        let is_free = |register: &u8| !used.contains(&Some(*register));
+        [R15, R14, 12, 11].into_iter().find(is_free).expect("three registers are not four")
+    }
 }
 
 impl Check {

@@ -35,6 +35,8 @@ pub const X87_ABSENT: usize = 26;
 pub const EXTRA_ACCESSES: usize = 27;
 /// Entries made in the jump cache since it grew last.
 pub const JUMP_FILLS: usize = 28;
+/// A host register while a site looks into the TLB.
+pub const COLD: usize = 29;
 /// By the logarithm of a size up to 8: all bits of an address but the offset in its page, and those that are zero if it
 /// is a multiple of the size.
 pub const ALIGNED_MASKS: usize = 1000;
