@@ -101,7 +101,9 @@ impl Code {
                 Reach { groups: false, follow: false, instructions: at_most(SHORT_INSTRUCTIONS), ..self.reach }
             }
             // Where accesses share no check, none needs a block that checks them apart, which might be too long.
-            Form::Ending(power) => Reach { groups: false, instructions: at_most(1 << power), links: false, ..self.reach },
+            Form::Ending(power) => {
+                Reach { groups: false, instructions: at_most(1 << power), links: false, ..self.reach }
+            }
         };
         discover::block(&mut self.plan, &mut self.classifier, bytes, rip, reach)
     }

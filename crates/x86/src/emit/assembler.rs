@@ -3,6 +3,7 @@
 use crate::native::context;
 use machine::tlb;
 
+pub(crate) const RAX: u8 = 0;
 pub(crate) const RCX: u8 = 1;
 pub(crate) const RSP: u8 = 4;
 pub(crate) const RBP: u8 = 5;
@@ -17,6 +18,8 @@ pub(crate) const R15: u8 = 15;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Condition {
+    Below = 2,
+    Equal = 4,
     NotEqual = 5,
     Above = 7,
     Sign = 8,
@@ -209,6 +212,16 @@ impl Assembler {
 
     pub(crate) fn copy(&mut self, to: u8, from: u8) {
         self.registers(0x89, to, from);
+    }
+
+    /// Copies a register if a condition holds.
+    pub(crate) fn copy_if(&mut self, condition: u8, to: u8, from: u8) {
+        let fields = 0xc0 | (to & 7) << 3 | from & 7;
+        self.append(&[0x48 | (to >> 3) << 2 | from >> 3, 0x0f, 0x40 | condition, fields]);
+    }
+
+    pub(crate) fn shift_right(&mut self, register: u8, count: u8) {
+        self.append(&[0x48 | register >> 3, 0xc1, 0xe8 | register & 7, count]);
     }
 
     pub(crate) fn constant(&mut self, register: u8, value: u64) {

@@ -1,7 +1,7 @@
 //! String instructions. Translated code runs only with DF clear, so addresses go up.
 
 use super::Emitter;
-use super::assembler::{Condition, RCX, RDI, RSI, based, sum, tags, word, word_at};
+use super::assembler::{Assembler, Condition, RAX, RCX, RDI, RSI, based, sum, tags, word, word_at};
 use super::registers::ANY;
 use crate::exits::Exit;
 use crate::native::context;
@@ -23,56 +23,92 @@ impl Emitter {
         self.hot.lea(RDI, based(RDI, 1 << size));
     }
 
-    /// `rep movs` and `rep stos`: the host's own instruction if source and destination stay in one page each;
-    /// otherwise, and if flags are live, outside of translated code.
+    /// `rep movs` and `rep stos`: the host's own instruction, as often as source and destination enter a page. What the
+    /// TLB does not permit, and an element across a page's end, is done outside of translated code; the registers tell
+    /// how far it got.
     pub(super) fn repeat_string(&mut self, plan: &Plan, at: usize) {
         let planned = &plan.instructions[at];
-        let mnemonic = planned.instruction.mnemonic();
-        let size = element(mnemonic);
+        let live = planned.live != 0;
+        let size = element(planned.instruction.mnemonic());
         let moves = planned.reads >> RSI & 1 != 0;
-        let elsewhere = self.cold.here();
-        let number = self.exit_number();
         let to = self.scratch(plan, at, ANY);
-        let scratch = self.scratch(plan, at, ANY);
-        let from = if moves { Some(self.scratch(plan, at, ANY)) } else { None };
+        let from = moves.then(|| self.scratch(plan, at, ANY));
+        let (offset, scratch) = (self.scratch(plan, at, ANY), self.scratch(plan, at, ANY));
+        let elsewhere = self.cold.here();
+        if live {
+            restore_flags(&mut self.cold);
+        }
+        let number = self.exit_number();
         self.push_exit(Exit::Step(self.point(plan, at)));
         self.exit_cold(number);
-        if planned.live != 0 {
-            self.hot.jump(elsewhere);
-            return;
+        if live {
+            keep_flags(&mut self.hot);
         }
-        // More elements than a page has bytes would overflow the sums below.
-        self.hot.compare_immediate(RCX, 4096);
-        self.hot.jump_if(Condition::Above as u8, elsewhere);
-        for (register, addend, write) in [(Some(RDI), Some(to), true), (moves.then_some(RSI), from, false)] {
-            let (Some(register), Some(addend)) = (register, addend) else { continue };
-            self.hot.pext(addend, register, word(context::MASK));
-            self.hot.load(scratch, word_at(tags(write), addend));
-            self.hot.registers(0x01, scratch, register);
-            self.hot.compare_immediate(scratch, 4095);
-            self.hot.jump_if(Condition::Above as u8, elsewhere);
-            let end = super::assembler::Operand { base: Some(scratch), index: Some((RCX, size)), displacement: 0 };
-            self.hot.lea(scratch, end);
-            self.hot.compare_immediate(scratch, 4096);
-            self.hot.jump_if(Condition::Above as u8, elsewhere);
-            self.hot.load(addend, word_at(ADDENDS, addend));
+        let again = self.hot.here();
+        self.string_page(RDI, to, offset, (true, elsewhere));
+        if let Some(from) = from {
+            self.string_page(RSI, from, scratch, (false, elsewhere));
+            self.hot.registers(0x39, offset, scratch);
+            self.hot.copy_if(Condition::Below as u8, offset, scratch);
         }
-        self.hot.load(scratch, word(context::EXTRA_ACCESSES));
-        self.hot.lea(scratch, sum(scratch, RCX, 0));
-        if moves {
+        // As many elements as the page with the least room has room for.
+        self.hot.constant(scratch, 4096);
+        self.hot.registers(0x29, scratch, offset);
+        self.hot.shift_right(scratch, size);
+        self.hot.compare_immediate(scratch, 0);
+        self.hot.jump_if(Condition::Equal as u8, elsewhere);
+        self.hot.registers(0x39, scratch, RCX);
+        self.hot.copy_if(Condition::Above as u8, scratch, RCX);
+        self.hot.registers(0x29, RCX, scratch);
+        self.hot.store(word(context::LATER), RCX);
+        self.hot.copy(RCX, scratch);
+        let accesses = word(context::EXTRA_ACCESSES);
+        self.hot.load(scratch, accesses);
+        for _ in 0..1 + u32::from(moves) {
             self.hot.lea(scratch, sum(scratch, RCX, 0));
         }
-        self.hot.store(word(context::EXTRA_ACCESSES), scratch);
-        self.hot.lea(RDI, sum(RDI, to, 0));
-        if let Some(from) = from {
-            self.hot.lea(RSI, sum(RSI, from, 0));
+        self.hot.store(accesses, scratch);
+        let registers = [Some((RDI, to)), from.map(|from| (RSI, from))];
+        for (register, addend) in registers.into_iter().flatten() {
+            self.hot.lea(register, sum(register, addend, 0));
         }
         self.hot.append(plan.code(planned));
-        self.hot.registers(0x29, RDI, to);
-        if let Some(from) = from {
-            self.hot.registers(0x29, RSI, from);
+        for (register, addend) in registers.into_iter().flatten() {
+            self.hot.registers(0x29, register, addend);
+        }
+        self.hot.load(RCX, word(context::LATER));
+        self.hot.compare_immediate(RCX, 0);
+        self.hot.jump_if(Condition::NotEqual as u8, again);
+        if live {
+            restore_flags(&mut self.hot);
         }
     }
+
+    /// Looks a page of a string up: what to add to its addresses, and the offset in it.
+    fn string_page(&mut self, register: u8, addend: u8, offset: u8, (write, elsewhere): (bool, u64)) {
+        self.hot.pext(addend, register, word(context::MASK));
+        self.hot.load(offset, word_at(tags(write), addend));
+        self.hot.registers(0x01, offset, register);
+        self.hot.compare_immediate(offset, 4095);
+        self.hot.jump_if(Condition::Above as u8, elsewhere);
+        self.hot.load(addend, word_at(ADDENDS, addend));
+    }
+}
+
+/// Emits what keeps the flags in the context.
+fn keep_flags(out: &mut Assembler) {
+    out.store(word(context::COLD), RAX);
+    out.append(&[0x9f, 0x0f, 0x90, 0xc0]); // lahf; seto al
+    out.store(word(context::KEPT_FLAGS), RAX);
+    out.load(RAX, word(context::COLD));
+}
+
+/// Emits what takes the flags from the context.
+fn restore_flags(out: &mut Assembler) {
+    out.store(word(context::COLD), RAX);
+    out.load(RAX, word(context::KEPT_FLAGS));
+    out.append(&[0x04, 0x7f, 0x9e]); // add al,7fh (it overflows if al is 1); sahf
+    out.load(RAX, word(context::COLD));
 }
 
 /// The logarithm of the bytes of an element.

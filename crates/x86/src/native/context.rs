@@ -37,6 +37,10 @@ pub const EXTRA_ACCESSES: usize = 27;
 pub const JUMP_FILLS: usize = 28;
 /// A host register while a site looks into the TLB.
 pub const COLD: usize = 29;
+/// Flags of the host meanwhile: ah as `lahf` has it, al the overflow flag.
+pub const KEPT_FLAGS: usize = 30;
+/// Elements of a repeated string instruction that come later.
+pub const LATER: usize = 31;
 /// By the logarithm of a size up to 8: all bits of an address but the offset in its page, and those that are zero if it
 /// is a multiple of the size.
 pub const ALIGNED_MASKS: usize = 1000;
