@@ -29,6 +29,8 @@ pub struct Vfs {
     pub(super) host_devices: Vec<u64>,
     /// Nodes that nothing but the present call may need: swept when the next path is resolved.
     pub(super) loose: Vec<Id<Node>>,
+    /// What was read from the host last; kept for its allocation.
+    pub(super) fetched: Vec<u8>,
     /// How many inodes are watched, inotify(7), counting each watch.
     pub(super) watches: u32,
     /// How many interests in directories there are, fcntl(2) `F_NOTIFY`.

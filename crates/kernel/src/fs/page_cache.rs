@@ -282,7 +282,8 @@ pub(super) fn fetch(call: &mut Call, inode: Id<Inode>, index: u64, wanted: u64) 
     let next_present = pages.pages.range(index..).next().map_or(u64::MAX, |(next, _)| *next);
     let end = index.saturating_add(wanted.clamp(1, READ_MOST)).min(last_on_host).min(next_present);
     let bytes_end = (end * page_bytes).min(pages.host_length);
-    let mut bytes = vec![0; (bytes_end - index * page_bytes) as usize];
+    let mut bytes = std::mem::take(&mut call.kernel.vfs.fetched);
+    bytes.resize((bytes_end - index * page_bytes) as usize, 0);
     let got = call.outside.read_file(&path, index * page_bytes, &mut bytes)?;
     // A host file that shrank during the run reads as zeroes where it ended.
     bytes[got..].fill(0);
@@ -307,6 +308,7 @@ pub(super) fn fetch(call: &mut Call, inode: Id<Inode>, index: u64, wanted: u64) 
     if let Some(frame) = first {
         call.kernel.memory.release(frame);
     }
+    call.kernel.vfs.fetched = bytes;
     drop_behind(call.kernel, inode, index..end);
     Ok(())
 }
