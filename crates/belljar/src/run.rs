@@ -81,7 +81,7 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
         strace.flush();
     }
     if let (Some(crashes), Some(mut out)) = (&system.observer.1.0.1.0, crashes_to) {
-        let report = crash::report(crashes, &system.kernel, &mut system.outside);
+        let report = crash::report(crashes, &system.kernel, &mut system.outside, &again(std::env::args_os()));
         out.write_all(report.as_bytes())
             .and_then(|()| out.flush())
             .map_err(|error| Failure::own(&format!("cannot write about crashes: {error}")))?;

@@ -59,6 +59,28 @@ int main(void) {
         "by munmap(0x",
         "at release (unmapped.c:4)",
         "this is a bug in the program",
+        "\n  again: belljar run --no-cache -- /",
+    ];
+    assert_tells(&told, &parts);
+}
+
+#[test]
+fn a_guard_in_the_middle_of_an_area() {
+    if !has(&["cc"]) {
+        return;
+    }
+    let source = r#"#include <sys/mman.h>
+int main(void) {
+    char *table = mmap(0, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (madvise(table + 8192, 4096, 102) != 0) return 1;
+    for (int i = 0; i < 16384; i++) table[i] = 1;
+}"#;
+    let told = told("guarded", source, &[], 128 + 11);
+    let parts = [
+        "(guarded) wrote 1 byte at 0x",
+        "the page is a guard, MADV_GUARD_INSTALL (SEGV_MAPERR): 0x",
+        "rw-p",
+        "guarded.c:5",
     ];
     assert_tells(&told, &parts);
 }

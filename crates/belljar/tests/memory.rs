@@ -187,3 +187,36 @@ int main(int count, char **arguments) {
         .collect();
     assert_eq!(more, [("copied", 33), ("filled", 11), ("invalid", 44), ("reused", 33), ("zero", 22)]);
 }
+
+/// Not compared with a native run: this is a kernel without them.
+#[test]
+fn what_this_kernel_does_not_have_answers_as_on_a_kernel_without_it() {
+    if !has(&["cc"]) {
+        return;
+    }
+    let source = r#"#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#define TRY(call) do { errno = 0; long result = (long)(call); printf("%ld %d\n", result, errno); } while (0)
+int main(void) {
+    TRY(syscall(323, 0));
+    TRY(open("/dev/userfaultfd", O_RDWR));
+    TRY(syscall(330, 0, 0));
+    TRY(mmap(0, 4 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0));
+    TRY(madvise(mmap(0, 4 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4 << 20, 25));
+    TRY(madvise(mmap(0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096, MADV_HUGEPAGE));
+}"#;
+    let scratch = Scratch::new("absent");
+    let (file, program) = (scratch.write("absent.c", source), scratch.path().join("absent"));
+    let mut compiler = std::process::Command::new("cc");
+    let compiled = compiler.args(["-w", "-D_GNU_SOURCE", "-o"]).arg(&program).arg(&file).status().expect("cc runs");
+    assert!(compiled.success());
+    let outcome = finish(plain_environment(jar(&["--stats"]).arg(&program), scratch.path()), b"");
+    // ENOSYS, ENOENT, EINVAL, ENOMEM, EINVAL; huge pages may be wished for.
+    let told = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    assert_eq!(told, "-1 38\n-1 2\n-1 22\n-1 12\n-1 22\n0 0\n", "{outcome:?}");
+    let account = String::from_utf8_lossy(&outcome.stderr).into_owned();
+    assert!(account.contains("system call userfaultfd (1 time)"), "{account}");
+}

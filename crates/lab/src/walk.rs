@@ -4,7 +4,7 @@
 use crate::{split, text};
 use kernel::Kernel;
 use kernel::clock::Instant;
-use kernel::mm::address_space::{AddressSpace, LAZY_FREE, PRIVATE};
+use kernel::mm::address_space::{AddressSpace, GUARD, LAZY_FREE, PRIVATE};
 use kernel::mm::report;
 use kernel::process::{Process, Thread, image};
 use kernel::table::Id;
@@ -231,6 +231,9 @@ fn show_walk(out: &mut String, kernel: &Kernel, space: Id<AddressSpace>, address
 
 /// The bits of an entry in words.
 fn bits(entry: Entry, is_last: bool) -> String {
+    if is_last && entry.0 & (Entry::PRESENT | GUARD) == GUARD {
+        return "not present: a guard, MADV_GUARD_INSTALL".to_string();
+    }
     if !entry.is_present() {
         return "not present".to_string();
     }

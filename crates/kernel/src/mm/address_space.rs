@@ -3,14 +3,15 @@
 use crate::mm::areas::Areas;
 use crate::mm::layout::Layout;
 use crate::mm::vma::AreaFlags;
-use machine::{PageSize, PageTable, PhysicalMemory, Tlb};
+use machine::{Entry, PageSize, PageTable, PhysicalMemory, Tlb};
 
 /// What may be mapped (areas) and what is (the page table).
 ///
 /// # Invariants
 /// - every entry of the table lies in an area;
 /// - an entry marked [`PRIVATE`] is the private page of a private area, and if it is not present, it names the slot of
-///   swap that the page is in; all others name frames of the object under the area, or the shared page of zeroes;
+///   swap that the page is in; one marked [`GUARD`] names nothing; all others name frames of the object under the area,
+///   or the shared page of zeroes;
 /// - an entry permits no more than its area; it permits writing only if the frame has no other owner that would see it;
 /// - `resident` and `swapped` count the table's entries by kind.
 #[derive(Debug)]
@@ -52,6 +53,10 @@ pub struct AddressSpace {
 pub const PRIVATE: u64 = 1 << 9;
 /// Software bit of an entry with [`PRIVATE`]: MADV_FREE said that the page may be dropped unless it is dirty.
 pub const LAZY_FREE: u64 = 1 << 10;
+/// Software bit of an entry that names nothing: MADV_GUARD_INSTALL made every access to the page a fault.
+pub const GUARD: u64 = 1 << 11;
+/// The entry of a guard.
+pub(crate) const GUARD_ENTRY: Entry = Entry(GUARD);
 
 /// Pages in memory, as /proc/PID/status tells them apart. The shared page of zeroes counts nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

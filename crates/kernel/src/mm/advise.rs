@@ -3,12 +3,12 @@
 use crate::entry::Call;
 use crate::fs::{page_cache, size};
 use crate::kernel::Kernel;
-use crate::mm::address_space::{LAZY_FREE, PRIVATE};
+use crate::mm::address_space::{GUARD_ENTRY, LAZY_FREE, PRIVATE};
 use crate::mm::fault::BadAccess;
 use crate::mm::map;
-use crate::mm::unmap::{self, Copies};
+use crate::mm::unmap::{self, Taken};
 use crate::mm::vma::{AreaFlags, Backing, Vma};
-use crate::mm::{AddressSpace, protect, reclaim, shared_memory};
+use crate::mm::{AddressSpace, protect, reclaim, seal, shared_memory};
 use crate::table::Id;
 use abi::mman::*;
 use abi::{Errno, Error};
@@ -20,12 +20,34 @@ use std::ops::Range;
 ///
 /// # Errors
 /// `EINVAL` if not; `EPERM` for the tests of memory failure.
-pub(crate) fn check(advice: u32) -> Result<(), Error> {
+fn check(advice: u32) -> Result<(), Error> {
     match advice {
         MADV_NORMAL..=MADV_DONTNEED | MADV_FREE..=MADV_DONTNEED_LOCKED => Ok(()),
+        MADV_GUARD_INSTALL | MADV_GUARD_REMOVE => Ok(()),
         MADV_HWPOISON | MADV_SOFT_OFFLINE => Err(Errno::EPERM.because("failing memory is not simulated")),
         _ => Err(Errno::EINVAL.because("there is no such `advice`, or not on this kernel")),
     }
+}
+
+/// madvise(2), for an address space that may be another's.
+///
+/// # Errors
+/// `EINVAL` if the advice is unknown, or the range is not page-aligned or wraps around; as [`advise`].
+pub(crate) fn advise_checked(
+    call: &mut Call,
+    space: Id<AddressSpace>,
+    address: u64,
+    length: u64,
+    advice: u32,
+) -> Result<(), Error> {
+    check(advice)?;
+    let page_size = call.kernel.page_size();
+    if !page_size.divides(address) {
+        return Err(Errno::EINVAL.because("the address is not a multiple of the page size"));
+    }
+    let end = page_size.round_up(length).and_then(|length| address.checked_add(length));
+    let end = end.ok_or(Errno::EINVAL.because("the range wraps around"))?;
+    if end > address { advise(call, space, address..end, advice) } else { Ok(()) }
 }
 
 /// Takes advice for `range`, page-aligned and not empty. Holes are skipped, and reported at the end.
@@ -57,10 +79,19 @@ fn advise_area(call: &mut Call, space: Id<AddressSpace>, area: Vma, advice: u32)
     let range = area.start..area.end;
     let is_locked = area.flags.has(AreaFlags::LOCKED);
     let locked = Errno::EINVAL.because("the pages are locked");
+    if seal::forbids_discarding(&area) && is_discarding(advice) {
+        return Err(Errno::EPERM.because("the mapping is sealed, and its pages cannot be written"));
+    }
     match advice {
+        MADV_GUARD_INSTALL if is_locked => return Err(locked),
+        MADV_GUARD_INSTALL | MADV_GUARD_REMOVE if area.flags.has(AreaFlags::DONT_EXPAND) => {
+            return Err(Errno::EINVAL.because("the kernel's own pages have no guards"));
+        }
+        MADV_GUARD_INSTALL => return install_guards(call.kernel, space, &area),
+        MADV_GUARD_REMOVE => remove_guards(call.kernel, space, range),
         MADV_DONTNEED if is_locked => return Err(locked),
         MADV_DONTNEED | MADV_DONTNEED_LOCKED => {
-            unmap::take_entries(call.kernel, space, area.backing, range, Copies::Go);
+            unmap::take_entries(call.kernel, space, area.backing, range, Taken::Pages);
         }
         MADV_FREE if !area.is_private_anonymous() => {
             return Err(Errno::EINVAL.because("only private anonymous memory can be given up"));
@@ -89,6 +120,41 @@ fn advise_area(call: &mut Call, space: Id<AddressSpace>, area: Vma, advice: u32)
         }
     }
     Ok(())
+}
+
+/// Whether pages, or what is in them, go by the advice. Linux mm/madvise.c `is_discard`.
+fn is_discarding(advice: u32) -> bool {
+    matches!(
+        advice,
+        MADV_FREE
+            | MADV_DONTNEED
+            | MADV_DONTNEED_LOCKED
+            | MADV_REMOVE
+            | MADV_DONTFORK
+            | MADV_WIPEONFORK
+            | MADV_GUARD_INSTALL
+    )
+}
+
+/// MADV_GUARD_INSTALL: the pages go, and every access to them earns SIGSEGV.
+fn install_guards(kernel: &mut Kernel, space: Id<AddressSpace>, area: &Vma) -> Result<(), Error> {
+    let range = area.start..area.end;
+    unmap::take_entries(kernel, space, area.backing, range.clone(), Taken::Pages);
+    // Of the whole area, as Linux: it is not cut for this.
+    let areas = &mut kernel.spaces[space].areas;
+    areas.change(range.clone(), |area| area.flags = area.flags.with(AreaFlags::MAYBE_GUARD));
+    for page in range.step_by(kernel.page_size().bytes() as usize) {
+        reclaim::set_entry(kernel, space, page, GUARD_ENTRY)
+            .map_err(|_| Errno::ENOMEM.because("no frames are left for page tables"))?;
+    }
+    Ok(())
+}
+
+/// MADV_GUARD_REMOVE: guards go, other pages stay.
+fn remove_guards(kernel: &mut Kernel, space: Id<AddressSpace>, range: Range<u64>) {
+    let table = &mut kernel.spaces[space].table;
+    let without = |entry| if entry == GUARD_ENTRY { Entry::NONE } else { entry };
+    table.update(&mut kernel.memory, range, |_, _, entry| without(entry));
 }
 
 /// Flags after advice that only sets or clears some.
@@ -196,7 +262,9 @@ fn populate(call: &mut Call, space: Id<AddressSpace>, range: Range<u64>, advice:
         map::fill_range(call, space, at..end, access).map_err(|(_, bad)| match bad {
             BadAccess::OutOfMemory => Errno::ENOMEM.because("no memory is left"),
             BadAccess::BeyondFile => Errno::EFAULT.because("the mapping reaches beyond the end of its file"),
-            BadAccess::Unmapped | BadAccess::Forbidden => Errno::EFAULT.because("the access is not permitted"),
+            BadAccess::Unmapped | BadAccess::Guarded | BadAccess::Forbidden => {
+                Errno::EFAULT.because("the access is not permitted")
+            }
         })?;
         at = end;
     }

@@ -158,11 +158,13 @@ impl Areas {
         {
             let next = self.detach(area.end);
             area.end = next.end;
+            area.flags = area.flags.with(next.flags);
         }
         if let Some((_, before)) = self.by_start.range(..area.end).next_back() {
             assert!(before.end <= area.start, "an area is inserted where none is");
             if before.continues_in(&area) {
                 let before = self.detach(before.start);
+                area.flags = area.flags.with(before.flags);
                 area = Vma { start: before.start, backing: before.backing, ..area };
             }
         }

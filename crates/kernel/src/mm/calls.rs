@@ -6,7 +6,7 @@ use crate::mm::arguments::{Address, Advice, MapFlags, Protection, RemapFlags, Sy
 use crate::mm::map::{self, Request, Source};
 use crate::mm::remap::{self, Remap};
 use crate::mm::vma::{AreaFlags, Backing};
-use crate::mm::{advise, heap, lock, protect, unmap};
+use crate::mm::{advise, heap, lock, protect, seal, unmap};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::user::UserPtr;
 use abi::mman::*;
@@ -63,6 +63,7 @@ pub fn munmap(call: &mut Call, Address(address): Address, length: u64) -> SysRes
     {
         return Err(Errno::ENOMEM.because("the process would have too many mappings, `vm.max_map_count`"));
     }
+    seal::may_change(call, space, range.clone())?;
     unmap::unmap(call, space, range);
     Flow::OK
 }
@@ -119,17 +120,6 @@ fn page_range(call: &Call, address: u64, length: u64) -> Option<Range<u64>> {
     Some(page_size.start(address)..page_size.round_up(address.checked_add(length)?)?)
 }
 
-/// The pages of a range that begins at a page boundary.
-///
-/// # Errors
-/// `EINVAL` if it does not, or wraps around.
-fn aligned_range(call: &Call, address: u64, length: u64) -> Result<Range<u64>, Error> {
-    if !call.kernel.page_size().divides(address) {
-        return Err(Errno::EINVAL.because("the address is not a multiple of the page size"));
-    }
-    page_range(call, address, length).ok_or(Errno::EINVAL.because("the range wraps around"))
-}
-
 /// mremap(2).
 pub fn mremap(
     call: &mut Call,
@@ -146,12 +136,8 @@ pub fn mremap(
 
 /// madvise(2).
 pub fn madvise(call: &mut Call, Address(address): Address, length: u64, Advice(advice): Advice) -> SysResult {
-    advise::check(advice)?;
-    let range = aligned_range(call, address, length)?;
-    if !range.is_empty() {
-        let space = call.space();
-        advise::advise(call, space, range, advice)?;
-    }
+    let space = call.space();
+    advise::advise_checked(call, space, address, length, advice)?;
     Flow::OK
 }
 

@@ -1,9 +1,9 @@
 //! Recounts everything about memory, from two sides: every frame's references, every entry, every sum.
 
 use crate::kernel::Kernel;
-use crate::mm::address_space::{LAZY_FREE, PRIVATE, Resident};
+use crate::mm::address_space::{GUARD_ENTRY, LAZY_FREE, PRIVATE, Resident};
 use crate::mm::store::{SlotNumber, StoreKind};
-use crate::mm::vma::{Backing, Vma};
+use crate::mm::vma::{AreaFlags, Backing, Vma};
 use crate::mm::{AddressSpace, reclaim};
 use crate::table::Id;
 use machine::{Access, FrameNumber};
@@ -118,6 +118,12 @@ fn check_table(kernel: &Kernel, space: &AddressSpace, counts: &mut Counts) -> Re
             || entry.is_executable() && !area.is_executable()
         {
             return fail("permits more than its area");
+        }
+        if entry == GUARD_ENTRY {
+            if !area.flags.has(AreaFlags::MAYBE_GUARD) {
+                return fail("is a guard in an area that has none");
+            }
+            continue;
         }
         if let Some(slot) = reclaim::slot_of(entry) {
             if area.shared {

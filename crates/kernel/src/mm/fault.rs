@@ -15,7 +15,7 @@ use crate::entry::Call;
 use crate::event::{Event, FaultKind};
 use crate::fs::{Inode, bytes, page_cache};
 use crate::kernel::Kernel;
-use crate::mm::address_space::{AddressSpace, LAZY_FREE, PRIVATE};
+use crate::mm::address_space::{AddressSpace, GUARD_ENTRY, LAZY_FREE, PRIVATE};
 use crate::mm::areas::STACK_GUARD_PAGES;
 use crate::mm::owners::{self, Owner};
 use crate::mm::shared_memory::{self, Found};
@@ -33,6 +33,8 @@ use machine::{Access, Entry, FrameNumber, OutOfFrames, PageFault, PageSize, mmu}
 pub enum BadAccess {
     /// SIGSEGV with SEGV_MAPERR: nothing is mapped there.
     Unmapped,
+    /// SIGSEGV with SEGV_MAPERR too: the page is a guard, MADV_GUARD_INSTALL.
+    Guarded,
     /// SIGSEGV with SEGV_ACCERR: the area forbids it.
     Forbidden,
     /// SIGBUS with BUS_ADRERR: the page lies behind the end of the file, or could not be read.
@@ -209,6 +211,9 @@ fn serve(call: &mut Call, space: Id<AddressSpace>, page: u64, access: Access) ->
         return Ok(FaultKind::SwapIn);
     }
     if !entry.is_present() {
+        if entry == GUARD_ENTRY {
+            return Err(BadAccess::Guarded);
+        }
         return match (spot.backing, access) {
             (Backing::Anonymous, Access::Write) => zero_fill(call.kernel, space, page, spot),
             (Backing::Anonymous, _) => zero_page(call.kernel, space, page, spot),

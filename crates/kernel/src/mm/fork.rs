@@ -1,7 +1,7 @@
 //! fork(2): a second address space that shares every frame, copy-on-write.
 
 use crate::entry::Call;
-use crate::mm::address_space::{AddressSpace, PRIVATE};
+use crate::mm::address_space::{AddressSpace, GUARD_ENTRY, PRIVATE};
 use crate::mm::vma::AreaFlags;
 use crate::mm::{reclaim, unmap};
 use crate::table::Id;
@@ -49,6 +49,9 @@ pub fn copy(call: &mut Call, parent: Id<AddressSpace>) -> Result<Id<AddressSpace
         let (counts, swapped) = (&mut child.resident, &mut child.swapped);
         let range = area.start..area.end;
         let share = |memory: &mut machine::PhysicalMemory, _, entry: Entry| {
+            if entry == GUARD_ENTRY {
+                return (entry, entry);
+            }
             if let Some(slot) = reclaim::slot_of(entry) {
                 swap.add_users(slot, 1);
                 *swapped += 1;

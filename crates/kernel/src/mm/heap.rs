@@ -5,7 +5,7 @@ use crate::kernel::Kernel;
 use crate::mm::areas::STACK_GUARD_PAGES;
 use crate::mm::map;
 use crate::mm::vma::{AreaFlags, Vma};
-use crate::mm::{AddressSpace, limits, unmap};
+use crate::mm::{AddressSpace, limits, seal, unmap};
 use crate::table::Id;
 use abi::mman::{PROT_READ, PROT_WRITE};
 use abi::resource::RLIMIT_DATA;
@@ -34,6 +34,9 @@ pub(crate) fn set_end(call: &mut Call, space: Id<AddressSpace>, end: u64) -> u64
     let next_page = |address: u64| page_size.round_up(address).expect("user addresses are small");
     let (old_page, new_page) = (next_page(old), next_page(end));
     if new_page < old_page {
+        if seal::may_change(call, space, new_page..old_page).is_err() {
+            return old;
+        }
         unmap::unmap(call, space, new_page..old_page);
     } else if new_page > old_page && !grow(call, space, old_page, new_page) {
         return old;

@@ -8,6 +8,7 @@ use crate::mm::fault;
 use crate::mm::layout::Layout;
 use crate::mm::limits;
 use crate::mm::policy::Policy;
+use crate::mm::seal;
 use crate::mm::shared_memory::{self, SharedMemory};
 use crate::mm::unmap;
 use crate::mm::vma::{AreaFlags, Backing, Vma};
@@ -108,6 +109,7 @@ pub fn map(call: &mut Call, space: Id<AddressSpace>, mut request: Request) -> Re
         limits::may_commit(call.kernel, length)?;
         area.flags = area.flags.with(AreaFlags::ACCOUNTED);
     }
+    seal::may_change(call, space, start..end)?;
     unmap::unmap(call, space, start..end);
     if request.source == Source::Anonymous && area.shared {
         let object = shared_memory::create(call.kernel, length, "/dev/zero (deleted)");

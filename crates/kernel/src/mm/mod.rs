@@ -1,7 +1,7 @@
 //! Virtual memory: address spaces, their areas, and the faults that fill them.
 //!
 //! [`vma`] says what an area is, [`areas`] keeps them; [`address_space`] adds page table, TLB and counts. [`map`] makes
-//! areas, [`protect`], [`remap`], [`advise`], [`lock`] and [`heap`] change them. [`unmap`] is the one place where
+//! areas, [`protect`], [`remap`], [`advise`], [`lock`] and [`heap`] change them, unless they are [sealed](seal). [`unmap`] is the one place where
 //! entries of page tables go away, so that frame counts, TLBs and table frames stay right. [`fault`] fills pages in,
 //! [`fork`] shares them copy-on-write. When no frame is free, [`reclaim`] takes pages out of memory that [`replacement`]
 //! chooses, with [`owners`] and [`rmap`] to find who maps them and a [`store`] to keep them; when none can go, [`oom`]
@@ -32,6 +32,7 @@ pub mod replacement;
 mod replacement_tests;
 pub mod report;
 mod rmap;
+pub mod seal;
 pub mod shared_memory;
 pub mod store;
 pub(crate) mod swap;

@@ -2,7 +2,7 @@
 
 use crate::event::Event;
 use crate::kernel::Kernel;
-use crate::mm::unmap::{self, Copies};
+use crate::mm::unmap::{self, Taken};
 use crate::mm::{AddressSpace, Backing};
 use crate::ports::Chooser;
 use crate::process::Process;
@@ -85,6 +85,6 @@ fn reap(kernel: &mut Kernel, space: Id<AddressSpace>) {
         .map(|area| area.start..area.end)
         .collect();
     for range in areas {
-        unmap::take_entries(kernel, space, Backing::Anonymous, range, Copies::Go);
+        unmap::take_entries(kernel, space, Backing::Anonymous, range, Taken::Pages);
     }
 }

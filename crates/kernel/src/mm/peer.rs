@@ -1,12 +1,16 @@
-//! process_vm_readv(2), process_vm_writev(2): another process's memory, one page at a time.
+//! process_vm_readv(2), process_vm_writev(2): another process's memory, one page at a time. process_madvise(2).
 
 use crate::entry::Call;
-use crate::mm::AddressSpace;
+use crate::fs::Fd;
+use crate::mm::arguments::Advice;
+use crate::mm::{AddressSpace, advise};
+use crate::process::{permission, pidfd};
 use crate::syscalls::operation::{Flow, SysResult};
 use crate::table::Id;
 use crate::user::UserPtr;
 use abi::fcntl::Iovec;
-use abi::resource::CAP_SYS_PTRACE;
+use abi::mman::{MADV_COLD, MADV_COLLAPSE, MADV_PAGEOUT, MADV_WILLNEED};
+use abi::resource::{CAP_SYS_NICE, CAP_SYS_PTRACE};
 use abi::{Errno, Error};
 
 /// `UIO_MAXIOV`.
@@ -120,6 +124,42 @@ fn move_bytes(
         here.advance(length);
         there.advance(length);
         done += length;
+    }
+    Ok(Flow::Done(done))
+}
+
+/// process_madvise(2). Another process only gets advice that changes nothing that it can see.
+pub fn process_madvise(
+    call: &mut Call,
+    pidfd: Fd,
+    pieces: UserPtr<Iovec>,
+    count: u64,
+    Advice(advice): Advice,
+    flags: u32,
+) -> SysResult {
+    if flags != 0 {
+        return Err(Errno::EINVAL.because("`flags` is not 0"));
+    }
+    let pieces = read_pieces(call, (pieces, count))?;
+    let process = pidfd::target(call, pidfd)?;
+    let thread = call.kernel.processes.get(process).and_then(|process| process.threads.first().copied());
+    let thread = thread.ok_or(Errno::ESRCH.because("the process is gone"))?;
+    permission::may_look_at(call, thread)?;
+    let space = call.kernel.processes[process].space;
+    if space != call.space() {
+        if !matches!(advice, MADV_COLD | MADV_PAGEOUT | MADV_WILLNEED | MADV_COLLAPSE) {
+            return Err(Errno::EINVAL.because("another process cannot be given that `advice`"));
+        }
+        if !call.has_capability(CAP_SYS_NICE) {
+            return Err(Errno::EPERM.because("advice for another process needs `CAP_SYS_NICE`"));
+        }
+    }
+    let mut done = 0;
+    for piece in pieces {
+        if let Err(error) = advise::advise_checked(call, space, piece.base, piece.length, advice) {
+            return if done > 0 { Ok(Flow::Done(done)) } else { Err(error) };
+        }
+        done += piece.length;
     }
     Ok(Flow::Done(done))
 }

@@ -44,6 +44,9 @@ fn change_areas(call: &mut Call, space: Id<AddressSpace>, range: Range<u64>, pro
         };
         let part = at..area.end.min(range.end);
         at = part.end;
+        if area.flags.has(AreaFlags::SEALED) {
+            return Err(Errno::EPERM.because("the mapping is sealed, mseal(2)"));
+        }
         if area.protection == protection {
             continue;
         }

@@ -4,7 +4,7 @@ use crate::entry::Call;
 use crate::mm::address_space::PRIVATE;
 use crate::mm::map::{self, Request, Source};
 use crate::mm::vma::{AreaFlags, Vma};
-use crate::mm::{AddressSpace, limits, owners, protect, reclaim, unmap};
+use crate::mm::{AddressSpace, limits, owners, protect, reclaim, seal, unmap};
 use crate::table::Id;
 use abi::mman::*;
 use abi::{Errno, Error};
@@ -58,6 +58,7 @@ pub(crate) fn remap(call: &mut Call, space: Id<AddressSpace>, request: Remap) ->
     let unmapped = Errno::EFAULT.because("nothing is mapped at `old_address`");
     let area = call.kernel.spaces[space].areas.containing(address).cloned().ok_or(unmapped)?;
     let old = address..address.checked_add(old_length).ok_or(Errno::EINVAL.because("the range wraps around"))?;
+    seal::may_change(call, space, address..old.end.max(address + 1))?;
     if flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) != 0 {
         let new = new_address..new_address.saturating_add(new_length);
         if !call.kernel.page_size().divides(new_address) || new.end > end {
@@ -141,6 +142,7 @@ fn move_to_fixed(
     if call.kernel.spaces[space].areas.len() + 6 > call.kernel.mm.settings.most_areas {
         return Err(Errno::ENOMEM.because("the process has too many mappings, `vm.max_map_count`"));
     }
+    seal::may_change(call, space, new.clone())?;
     unmap::unmap(call, space, new.clone());
     if old.end - old.start > length {
         unmap::unmap(call, space, old.start + length..old.end);

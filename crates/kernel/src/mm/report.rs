@@ -1,7 +1,7 @@
 //! What others may read of an address space: /proc/PID/maps, smaps, status, statm, pagemap, and the account of a run.
 
 use crate::kernel::Kernel;
-use crate::mm::address_space::{LAZY_FREE, PRIVATE, Peak, Resident};
+use crate::mm::address_space::{GUARD_ENTRY, LAZY_FREE, PRIVATE, Peak, Resident};
 use crate::mm::areas::Totals;
 use crate::mm::vma::{Backing, Vma};
 use crate::mm::{AddressSpace, reclaim};
@@ -208,6 +208,10 @@ pub fn pagemap_word(kernel: &Kernel, space: Id<AddressSpace>, page: u64, with_fr
         // Bits 0 to 4: the swap area's type, 0; bits 5 to 54: the offset in it.
         let offset = if with_frame { u64::from(slot.0) << 5 } else { 0 };
         return offset | u64::from(kernel.mm.swap.users(slot) == 1) << 56 | 1 << 62;
+    }
+    if entry == GUARD_ENTRY {
+        // As a page in swap, whose offset says what it is instead.
+        return 1 << 58 | 1 << 62;
     }
     let Some(area) = here.areas.containing(page).filter(|_| entry.is_present()) else { return 0 };
     let frame = if with_frame { u64::from(entry.frame().0) } else { 0 };

@@ -169,7 +169,7 @@ pub(super) fn put_away(kernel: &mut Kernel, id: Id<SharedMemory>, index: u64, sl
 
 /// Punches a hole: pages of `range` become zero again, for all that map them. MADV_REMOVE.
 pub(crate) fn remove_pages(kernel: &mut Kernel, id: Id<SharedMemory>, range: Range<u64>) {
-    unmap::forget_pages(kernel, Origin::Shared(id), range.clone(), unmap::Copies::Stay);
+    unmap::forget_pages(kernel, Origin::Shared(id), range.clone(), unmap::Taken::ObjectPages);
     let gone: Vec<u64> = kernel.mm.shared[id].pages.range(range).map(|(index, _)| *index).collect();
     for index in gone {
         let place = kernel.mm.shared[id].pages.remove(&index).expect("listed above");

@@ -4,7 +4,7 @@ use crate::entry::Call;
 use crate::event::Event;
 use crate::fs::Inode;
 use crate::kernel::Kernel;
-use crate::mm::address_space::{AddressSpace, PRIVATE};
+use crate::mm::address_space::{AddressSpace, GUARD_ENTRY, PRIVATE};
 use crate::mm::vma::{Backing, Object, Origin, Vma};
 use crate::mm::{reclaim, shared_memory};
 use crate::table::Id;
@@ -15,13 +15,15 @@ use std::ops::Range;
 /// Pages above which forgetting the whole TLB is cheaper than forgetting them one by one.
 const MANY_PAGES: u64 = 512;
 
-/// Whether private copies of an object's pages go with the pages.
+/// Which entries go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Copies {
-    /// They go: munmap(2), and truncation, which takes the copies behind the new end too.
-    Go,
-    /// They stay: a hole in a shared object.
-    Stay,
+pub enum Taken {
+    /// All: munmap(2).
+    All,
+    /// All pages; guards stay: MADV_DONTNEED, and truncation, which takes the private copies behind the new end too.
+    Pages,
+    /// Pages of the object; guards and private copies stay: a hole in a file or in shared memory.
+    ObjectPages,
 }
 
 /// Takes the pages of `range`, which lies in `area`, out of the page table; the frames lose a reference. The area
@@ -31,7 +33,7 @@ pub(crate) fn take_entries(
     space: Id<AddressSpace>,
     backing: Backing,
     range: Range<u64>,
-    copies: Copies,
+    which: Taken,
 ) -> u64 {
     let zero = kernel.mm.zero;
     let (swap, owners) = (&mut kernel.mm.swap, &mut kernel.mm.owners);
@@ -39,8 +41,11 @@ pub(crate) fn take_entries(
     let mut taken = 0;
     table.update(&mut kernel.memory, range, |memory, page, entry| {
         let is_private = entry.0 & PRIVATE != 0;
-        if is_private && copies == Copies::Stay {
+        if is_private && which == Taken::ObjectPages {
             return entry;
+        }
+        if entry == GUARD_ENTRY {
+            return if which == Taken::All { Entry::NONE } else { entry };
         }
         if let Some(slot) = reclaim::slot_of(entry) {
             swap.release(slot);
@@ -87,7 +92,7 @@ pub fn unmap(call: &mut Call, space: Id<AddressSpace>, range: Range<u64>) {
 fn remove_areas(kernel: &mut Kernel, space: Id<AddressSpace>, range: Range<u64>) -> bool {
     let removed = kernel.spaces[space].areas.remove(range);
     for area in &removed {
-        take_entries(kernel, space, area.backing, area.start..area.end, Copies::Go);
+        take_entries(kernel, space, area.backing, area.start..area.end, Taken::All);
         if let Backing::Shared { object, .. } = area.backing {
             crate::ipc::sysv::shared_memory::detached(kernel, object);
         }
@@ -125,7 +130,7 @@ pub(crate) fn release_unused(call: &mut Call, space: Id<AddressSpace>) {
 }
 
 /// Takes pages `indices` of an object out of all address spaces that map it.
-pub(crate) fn forget_pages(kernel: &mut Kernel, origin: Origin, indices: Range<u64>, copies: Copies) {
+pub(crate) fn forget_pages(kernel: &mut Kernel, origin: Origin, indices: Range<u64>, which: Taken) {
     let spaces: Vec<_> = kernel.mm.mappers(origin).collect();
     for space in spaces {
         let areas: Vec<(Backing, Range<u64>)> = kernel.spaces[space]
@@ -135,7 +140,7 @@ pub(crate) fn forget_pages(kernel: &mut Kernel, origin: Origin, indices: Range<u
             .filter_map(|area| Some((area.backing, pages_in(kernel.page_size(), area, &indices)?)))
             .collect();
         for (backing, range) in areas {
-            take_entries(kernel, space, backing, range, copies);
+            take_entries(kernel, space, backing, range, which);
         }
     }
 }
@@ -155,14 +160,14 @@ pub fn truncate_mappings(kernel: &mut Kernel, inode: Id<Inode>, first_page: u64)
     if kernel.mm.mappers(Origin::Inode(inode)).next().is_none() {
         return;
     }
-    forget_pages(kernel, Origin::Inode(inode), first_page..kernel.page_size().number(u64::MAX), Copies::Go);
+    forget_pages(kernel, Origin::Inode(inode), first_page..kernel.page_size().number(u64::MAX), Taken::Pages);
     let size = kernel.vfs.inodes[inode].size();
     kernel.emit(Event::MappingsCut { inode, size });
 }
 
 /// Pages `indices` of a file became a hole: takes them out of every mapping; private copies stay. fallocate(2).
 pub fn punch_mappings(kernel: &mut Kernel, inode: Id<Inode>, indices: Range<u64>) {
-    forget_pages(kernel, Origin::Inode(inode), indices, Copies::Stay);
+    forget_pages(kernel, Origin::Inode(inode), indices, Taken::ObjectPages);
 }
 
 /// A process does not use the address space any more: it ended, or runs another program. With the last user, all goes.

@@ -42,6 +42,10 @@ impl AreaFlags {
     pub const NO_HUGE_PAGE: AreaFlags = AreaFlags(1 << 12);
     /// mremap(2) may not make it larger: pages of the kernel's own.
     pub const DONT_EXPAND: AreaFlags = AreaFlags(1 << 13);
+    /// mseal(2): what may be done with it does not change any more, nor does it go.
+    pub const SEALED: AreaFlags = AreaFlags(1 << 14);
+    /// Some of its pages may be guards, MADV_GUARD_INSTALL. Linux `VM_MAYBE_GUARD`.
+    pub const MAYBE_GUARD: AreaFlags = AreaFlags(1 << 15);
 
     /// Whether all of `flags` are set.
     pub fn has(self, flags: AreaFlags) -> bool {
@@ -221,7 +225,7 @@ impl Vma {
     pub fn continues_in(&self, next: &Vma) -> bool {
         self.end == next.start
             && self.protection == next.protection
-            && self.flags == next.flags
+            && self.flags.without(AreaFlags::MAYBE_GUARD) == next.flags.without(AreaFlags::MAYBE_GUARD)
             && self.shared == next.shared
             && self.maximum == next.maximum
             && self.backing.advanced(self.length()) == next.backing

@@ -34,7 +34,7 @@ pub fn page_fault(call: &mut Call, fault: PageFault, reason: BadAccess) {
     let address = fault.address;
     call.current().fault = (14, reported_error_code(call, fault), address);
     let info = match reason {
-        BadAccess::Unmapped => SigInfo::fault(SIGSEGV, SEGV_MAPERR, address),
+        BadAccess::Unmapped | BadAccess::Guarded => SigInfo::fault(SIGSEGV, SEGV_MAPERR, address),
         BadAccess::Forbidden => SigInfo::fault(SIGSEGV, SEGV_ACCERR, address),
         BadAccess::BeyondFile => SigInfo::fault(SIGBUS, BUS_ADRERR, address),
         BadAccess::OutOfMemory => {

@@ -324,7 +324,7 @@ syscalls! {
     25 mremap(old_address: Address, old_size: u64, new_size: u64, flags: RemapFlags, new_address: Address) => crate::mm::calls::mremap, full, "mremap(2)", "mm/mremap.c";
     26 msync(addr: Address, length: u64, flags: SyncFlags) => crate::mm::calls::msync, full, "msync(2)", "mm/msync.c";
     27 mincore(addr: Address, length: u64, vec: UserPtr<u8>) => crate::mm::calls::mincore, full, "mincore(2)", "mm/mincore.c";
-    28 madvise(addr: Address, length: u64, advice: Advice) => crate::mm::calls::madvise, partial "MADV_GUARD_INSTALL and MADV_COLLAPSE are missing", "madvise(2)", "mm/madvise.c";
+    28 madvise(addr: Address, length: u64, advice: Advice) => crate::mm::calls::madvise, partial "there are no huge pages for MADV_COLLAPSE", "madvise(2)", "mm/madvise.c";
     149 mlock(addr: Address, length: u64) => crate::mm::calls::mlock, full, "mlock(2)", "mm/mlock.c";
     150 munlock(addr: Address, length: u64) => crate::mm::calls::munlock, full, "mlock(2)", "mm/mlock.c";
     151 mlockall(flags: u32) => crate::mm::calls::mlockall, full, "mlock(2)", "mm/mlock.c";
@@ -338,6 +338,9 @@ syscalls! {
     310 process_vm_readv(pid: i32, local: UserPtr<Iovec>, liovcnt: u64, remote: UserPtr<Iovec>, riovcnt: u64, flags: u64) => crate::mm::peer::process_vm_readv, full, "process_vm_readv(2)", "mm/process_vm.c";
     311 process_vm_writev(pid: i32, local: UserPtr<Iovec>, liovcnt: u64, remote: UserPtr<Iovec>, riovcnt: u64, flags: u64) => crate::mm::peer::process_vm_writev, full, "process_vm_readv(2)", "mm/process_vm.c";
     325 mlock2(addr: Address, length: u64, flags: u32) => crate::mm::calls::mlock2, full, "mlock(2)", "mm/mlock.c";
+    440 process_madvise(pidfd: Fd, pieces: UserPtr<Iovec>, count: u64, advice: Advice, flags: u32) => crate::mm::peer::process_madvise,
+       partial "there are no huge pages for MADV_COLLAPSE", "process_madvise(2)", "mm/process_madvise.c";
+    462 mseal(addr: Address, length: u64, flags: u64) => crate::mm::seal::mseal, full, "mseal(2)", "mm/mseal.c";
     329 pkey_mprotect(addr: Address, length: u64, prot: Protection, pkey: i32) => crate::mm::calls::pkey_mprotect, full, "mprotect(2)", "mm/pkey.c";
     330 pkey_alloc(flags: u64, access_rights: u64) => crate::mm::calls::pkey_alloc, full, "pkey_alloc(2)", "mm/pkey.c";
     331 pkey_free(pkey: i32) => crate::mm::calls::pkey_free, full, "pkey_alloc(2)", "mm/pkey.c";

@@ -84,6 +84,8 @@ pub enum Reason {
     Unmapped(Option<Elsewhere>),
     /// The area permits less.
     Forbidden(AreaFact),
+    /// The page of the area is a guard, madvise(2) `MADV_GUARD_INSTALL`.
+    Guarded(AreaFact),
     /// The page lies behind the end of the file, whose size in bytes is given.
     BehindFile {
         /// The area.
@@ -175,7 +177,7 @@ pub(super) fn observe(kernel: &Kernel, thread: Id<Thread>, fault: Fault<'_>, his
 /// What will kill; nothing if it is not one of the signals that are explained.
 fn signal_of(fault: &Fault<'_>) -> Option<i32> {
     match fault {
-        Fault::Access(_, BadAccess::Unmapped | BadAccess::Forbidden) => Some(SIGSEGV),
+        Fault::Access(_, BadAccess::Unmapped | BadAccess::Guarded | BadAccess::Forbidden) => Some(SIGSEGV),
         Fault::Access(_, BadAccess::BeyondFile) => Some(SIGBUS),
         Fault::Access(_, BadAccess::OutOfMemory) => None,
         Fault::Exception(exception) => match exception {
@@ -232,6 +234,7 @@ fn reason(
             Reason::BehindFile { area: fact, size, offset, cut: history.latest_cut(inode) }
         }
         (BadAccess::BeyondFile, _) => Reason::NotRead(fact),
+        (BadAccess::Guarded, _) => Reason::Guarded(fact),
         _ => Reason::Forbidden(fact),
     }
 }

@@ -31,8 +31,9 @@ struct Teller<'a> {
     files: GuestFiles<'a>,
 }
 
-/// Everything about the crashes of a run, ready to be printed; nothing if there was none.
-pub fn report(crashes: &Crashes, kernel: &Kernel, outside: &mut dyn Outside) -> String {
+/// Everything about the crashes of a run, ready to be printed; nothing if there was none. `again` is the command that shows
+/// the same once more.
+pub fn report(crashes: &Crashes, kernel: &Kernel, outside: &mut dyn Outside, again: &str) -> String {
     let mut teller = Teller { sources: Sources::default(), files: GuestFiles { kernel, outside } };
     let mut groups: Vec<(Crash, u64)> = Vec::new();
     let mut known: BTreeMap<(i32, Vec<u8>, u64), usize> = BTreeMap::new();
@@ -56,6 +57,9 @@ pub fn report(crashes: &Crashes, kernel: &Kernel, outside: &mut dyn Outside) -> 
     }
     if crashes.more() > 0 {
         _ = writeln!(out, "crash: {} more", text::count(crashes.more(), "process"));
+    }
+    if !out.is_empty() {
+        _ = writeln!(out, "  again: {again}");
     }
     out
 }
@@ -123,7 +127,7 @@ impl Teller<'_> {
     fn history(&mut self, out: &mut String, crash: &Crash, reason: &Reason, change: Option<&Change>) {
         let change = match reason {
             Reason::BehindFile { cut, .. } => cut.as_ref(),
-            Reason::Unmapped(_) | Reason::Forbidden(_) => change,
+            Reason::Unmapped(_) | Reason::Guarded(_) | Reason::Forbidden(_) => change,
             Reason::Null | Reason::StackLimit(_) | Reason::NotRead(_) => None,
         };
         let Some(change) = change else { return };
@@ -187,6 +191,7 @@ fn why(reason: &Reason, address: u64) -> String {
         }
         Reason::Unmapped(_) => "nothing is mapped there (SEGV_MAPERR)".to_string(),
         Reason::Forbidden(area) => format!("the page permits {} (SEGV_ACCERR): {}", permits(area), shown(area)),
+        Reason::Guarded(area) => format!("the page is a guard, MADV_GUARD_INSTALL (SEGV_MAPERR): {}", shown(area)),
         Reason::BehindFile { area, size, offset, .. } => format!(
             "byte {offset} of {}, which has {size} now, lies on a page behind its end (BUS_ADRERR)",
             text::printable(&area.name)

@@ -165,6 +165,7 @@ fn flags(area: &Vma) -> String {
     add(maximum & PROT_WRITE != 0, "mw");
     add(maximum & PROT_EXEC != 0, "me");
     add(area.shared && maximum & PROT_WRITE != 0, "ms");
+    add(flags.has(AreaFlags::MAYBE_GUARD), "gu");
     add(flags.has(AreaFlags::GROWS_DOWN), "gd");
     add(flags.has(AreaFlags::LOCKED), "lo");
     add(flags.has(AreaFlags::SEQUENTIAL), "sr");
@@ -179,6 +180,7 @@ fn flags(area: &Vma) -> String {
     add(flags.has(AreaFlags::HUGE_PAGE), "hg");
     add(flags.has(AreaFlags::NO_HUGE_PAGE), "nh");
     add(flags.has(AreaFlags::MERGEABLE), "mg");
+    add(flags.has(AreaFlags::SEALED), "sl");
     let mut text = letters.join(" ");
     text.push(' ');
     text
@@ -257,7 +259,8 @@ pub(crate) fn pagemap(call: &Call, process: Id<Process>, offset: u64, length: u6
 }
 
 /// Writes `/proc/PID/clear_refs`: 1 to 4 forget which pages were accessed (2 of private memory, 3 of files), 5 sets the
-/// high-water mark of resident memory back, proc_pid_clear_refs(5). Soft-dirty bits (4) are not kept, so 4 is `EINVAL`.
+/// high-water mark of resident memory back, proc_pid_clear_refs(5). Soft-dirty bits (4) are not kept: as on a kernel without
+/// `CONFIG_MEM_SOFT_DIRTY`, there is nothing to clear, and bit 55 in pagemap stays 0.
 ///
 /// # Errors
 /// `EINVAL`; `EACCES` for another's process; `ESRCH` for a zombie.
@@ -275,8 +278,9 @@ pub(crate) fn clear_references(call: &mut Call, process: Id<Process>, bytes: &[u
             });
             tlb.flush(FlushCause::Age);
         }
+        4 => {}
         5 => peak.resident = resident.total(),
-        _ => return Err(Errno::EINVAL.because("clear_refs knows 1, 2, 3 and 5")),
+        _ => return Err(Errno::EINVAL.because("clear_refs knows 1 to 5")),
     }
     Ok(())
 }
