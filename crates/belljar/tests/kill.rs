@@ -6,17 +6,16 @@
 
 mod common;
 
-use common::{Scratch, has, project};
+use common::{Scratch, has, project, setup};
 use kernel::clock::Instant;
 use kernel::event::{Event, Record};
-use kernel::mm::replacement::Algorithm;
 use kernel::process::Thread;
 use kernel::{Id, Kernel, check, mm, signal};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use system::boot::{Setup, boot};
+use system::boot::boot;
 use system::choice::RoundRobin;
 use system::observer::Observer;
 use system::outside::Host;
@@ -43,28 +42,8 @@ impl Observer for Calls {
 type Jar = System<X86Processor, RoundRobin, Host, Calls>;
 
 fn start(program: &Path) -> Jar {
-    let bytes = |path: &Path| path.to_string_lossy().into_owned().into_bytes();
-    let setup = Setup {
-        paging: machine::PagingScheme::x86_64(),
-        tlb: None,
-        program: bytes(program),
-        arguments: vec![bytes(program)],
-        environment: Vec::new(),
-        directory: b"/".to_vec(),
-        memory_bytes: 32 << 20,
-        swap_bytes: 0,
-        disk_bytes: 0,
-        replacement: Algorithm::default(),
-        cpus: 2,
-        host_name: b"jar".to_vec(),
-        start_ns: 1_000_000_000_000_000_000,
-        time_limit_ns: None,
-        uid: 0,
-        gid: 0,
-        groups: Vec::new(),
-        writable: Vec::new(),
-    };
     let processor = X86Processor::with_options(x86::Options::default()).expect("memory for translated code");
+    let setup = setup(program, 32 << 20, 0);
     boot(&setup, processor, RoundRobin::new(0), Host::new(Signals::none()), Calls::default())
         .expect("the program starts")
 }

@@ -8,7 +8,7 @@ use crate::process::{Thread, boot};
 use crate::table::Id;
 use abi::Errno;
 use abi::stat::{S_IFDIR, S_IFMT, S_IFREG};
-use machine::{PagingScheme, PhysicalMemory};
+use machine::{PageSize, PagingScheme, PhysicalMemory};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A host in memory: files by path, what was written to its streams, and what its input will give.
@@ -163,6 +163,36 @@ impl Chooser for FirstChoice {
     }
 }
 
+/// The machine of a [`Bench`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine {
+    /// `--paging`.
+    pub(crate) scheme: &'static str,
+    /// Frames of physical memory, a page each.
+    pub(crate) frames: u64,
+    /// Pages of swap and of disk.
+    pub(crate) stores: [u64; 2],
+    /// Which page goes when memory is full.
+    pub(crate) algorithm: Algorithm,
+}
+
+impl Default for Machine {
+    fn default() -> Machine {
+        Machine { scheme: "x86-64", frames: 256, stores: [0, 0], algorithm: Algorithm::Clock }
+    }
+}
+
+impl Machine {
+    fn paging(&self) -> PagingScheme {
+        PagingScheme::parse(self.scheme).expect("there is such a scheme")
+    }
+
+    /// Bytes in a page.
+    pub(crate) fn page_bytes(&self) -> u64 {
+        self.paging().page_size()
+    }
+}
+
 /// A machine with one process of one thread and no program, and its ports.
 pub(crate) struct Bench {
     pub(crate) kernel: Kernel,
@@ -174,30 +204,33 @@ pub(crate) struct Bench {
 impl Bench {
     /// A machine with so many frames, over a host with these files, run by user 1000.
     pub(crate) fn new(frames: u64, files: &[(&str, &[u8])]) -> Bench {
-        Bench::with_stores(frames, [0, 0], Algorithm::Clock, files)
+        Bench::on(Machine { frames, ..Machine::default() }, files)
     }
 
     /// The same with so many pages of swap and of disk.
-    pub(crate) fn with_stores(
-        frames: u64,
-        [swap, disk]: [u64; 2],
-        replacement: Algorithm,
-        files: &[(&str, &[u8])],
-    ) -> Bench {
+    pub(crate) fn with_stores(frames: u64, stores: [u64; 2], algorithm: Algorithm, files: &[(&str, &[u8])]) -> Bench {
+        Bench::on(Machine { frames, stores, algorithm, ..Machine::default() }, files)
+    }
+
+    /// Any machine.
+    pub(crate) fn on(machine: Machine, files: &[(&str, &[u8])]) -> Bench {
+        let (page_bytes, [swap, disk]) = (machine.page_bytes(), machine.stores);
+        let paging = machine.paging();
+        let page_size = PageSize::of_bits(paging.offset_bits()).expect("programs run with such pages");
+        let memory = PhysicalMemory::with_frames_of(page_size, machine.frames * page_bytes);
         let configuration = Configuration {
             host_name: b"test".to_vec(),
             cpus: 1,
-            paging: PagingScheme::x86_64(),
-            swap_bytes: swap * 4096,
-            disk_bytes: disk * 4096,
-            replacement,
+            paging,
+            swap_bytes: swap * page_bytes,
+            disk_bytes: disk * page_bytes,
+            replacement: machine.algorithm,
             real_start_ns: 0,
             uid: 1000,
             gid: 1000,
             groups: vec![1000],
         };
-        let memory = PhysicalMemory::new(frames * 4096).expect("the host has memory");
-        let mut kernel = Kernel::new(configuration, memory);
+        let mut kernel = Kernel::new(configuration, memory.expect("the host has memory"));
         let mut host = FakeHost::new();
         for (path, contents) in files {
             host.add(path, S_IFREG | 0o666, contents);

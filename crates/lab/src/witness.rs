@@ -128,6 +128,8 @@ pub struct Witness {
     lives: BTreeMap<Id<Process>, Life>,
     dead: VecDeque<Id<Process>>,
     by_thread: BTreeMap<i32, Id<Process>>,
+    /// The numbers of each process's threads, alive or not.
+    threads: BTreeMap<Id<Process>, Vec<i32>>,
     /// When each thread last went to sleep, by its number.
     asleep_since: Vec<Instant>,
     openings: BTreeMap<Id<FileDescription>, Rc<Site>>,
@@ -168,7 +170,10 @@ impl Observer for Witness {
             Event::SyscallLeft { number, result: Ok(value) } => self.left(kernel, record, *number, *value),
             Event::Blocked(_) => self.fell_asleep(record),
             Event::ProcessStarted { process, pid, .. } => self.born(kernel, record, *process, *pid),
-            Event::ThreadStarted { tid, process } => _ = self.by_thread.insert(*tid, *process),
+            Event::ThreadStarted { tid, process } => {
+                self.by_thread.insert(*tid, *process);
+                self.threads.entry(*process).or_default().push(*tid);
+            }
             Event::Executed { path, .. } => self.executed(kernel, record, path),
             Event::ProcessEnded { process, status, .. } => self.ended(*process, *status, record.at),
             Event::SignalSent { signal, to } => self.signal_sent(record, *signal, *to),
@@ -300,7 +305,12 @@ impl Witness {
             && let Some(forgotten) = self.dead.pop_front()
         {
             self.lives.remove(&forgotten);
-            self.by_thread.retain(|_, process| *process != forgotten);
+            for tid in self.threads.remove(&forgotten).unwrap_or_default() {
+                // Unless the number is another's now.
+                if self.by_thread.get(&tid) == Some(&forgotten) {
+                    self.by_thread.remove(&tid);
+                }
+            }
         }
     }
 

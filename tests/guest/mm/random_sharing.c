@@ -36,9 +36,15 @@ static int expected(int page)
 	return copy[page] >= 0 ? copy[page] : common->file[page];
 }
 
+// Whether every byte of a page is `value`.
+static int is_full_of(const char *page, int value)
+{
+	return (unsigned char)page[0] == value && memcmp(page, page + 1, PAGE - 1) == 0;
+}
+
 static void compare(void)
 {
-	char bytes[2];
+	char bytes[PAGE];
 	for (int i = 0; i < PAGES; i++) {
 		char *there = shared + i * PAGE, *mine = private + i * PAGE;
 		int value = expected(i);
@@ -47,9 +53,8 @@ static void compare(void)
 			REQUIRE(pread(file, bytes, 1, i * PAGE) == 0);
 			continue;
 		}
-		REQUIRE((unsigned char)there[0] == common->file[i] && (unsigned char)there[PAGE - 1] == common->file[i]);
-		REQUIRE((unsigned char)mine[0] == value && (unsigned char)mine[PAGE - 1] == value);
-		REQUIRE(pread(file, bytes, 1, i * PAGE + PAGE - 1) == 1 && (unsigned char)bytes[0] == common->file[i]);
+		REQUIRE(is_full_of(there, common->file[i]) && is_full_of(mine, value));
+		REQUIRE(pread(file, bytes, PAGE, i * PAGE) == PAGE && is_full_of(bytes, common->file[i]));
 		if (readable[i])
 			REQUIRE(POKE(mine + 1) == SEGV_ACCERR);
 	}

@@ -211,3 +211,28 @@ pub(crate) fn has(programs: &[&str]) -> bool {
 pub(crate) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the project's directory")
 }
+
+/// A machine for one program, without the command line in between.
+pub(crate) fn setup(program: &Path, memory_bytes: u64, swap_bytes: u64) -> system::boot::Setup {
+    let bytes = |path: &Path| path.to_string_lossy().into_owned().into_bytes();
+    system::boot::Setup {
+        paging: machine::PagingScheme::x86_64(),
+        tlb: None,
+        program: bytes(program),
+        arguments: vec![bytes(program)],
+        environment: Vec::new(),
+        directory: b"/".to_vec(),
+        memory_bytes,
+        swap_bytes,
+        disk_bytes: swap_bytes,
+        replacement: kernel::mm::replacement::Algorithm::default(),
+        cpus: 2,
+        host_name: b"jar".to_vec(),
+        start_ns: 1_000_000_000_000_000_000,
+        time_limit_ns: None,
+        uid: 0,
+        gid: 0,
+        groups: Vec::new(),
+        writable: Vec::new(),
+    }
+}

@@ -1,11 +1,11 @@
 //! Virtual memory: address spaces, their areas, and the faults that fill them.
 //!
 //! [`vma`] says what an area is, [`areas`] keeps them; [`address_space`] adds page table, TLB and counts. [`map`] makes
-//! areas, [`protect`], [`remap`], [`advise`], [`lock`] and [`heap`] change them, unless they are [sealed](seal). [`unmap`] is the one place where
-//! entries of page tables go away, so that frame counts, TLBs and table frames stay right. [`fault`] fills pages in,
-//! [`fork`] shares them copy-on-write. When no frame is free, [`reclaim`] takes pages out of memory that [`replacement`]
-//! chooses, with [`owners`] and [`rmap`] to find who maps them and a [`store`] to keep them; when none can go, [`oom`]
-//! chooses a process. [`report`] is what others may read; [`check`] recounts everything.
+//! areas, [`protect`], [`remap`], [`advise`], [`lock`] and [`heap`] change them, unless they are sealed ([`seal`]).
+//! [`unmap`] is the one place where entries of page tables go away, so that frame counts, TLBs and table frames stay
+//! right. [`fault`] fills pages in, [`fork`] shares them copy-on-write. When no frame is free, [`reclaim`] takes pages out
+//! of memory that [`replacement`] chooses, with [`owners`] and [`rmap`] to find who maps them and a [`store`] to keep them;
+//! when none can go, [`oom`] chooses a process. [`report`] is what others may read; [`check`] recounts everything.
 
 pub mod address_space;
 mod advise;
@@ -25,6 +25,8 @@ pub(crate) mod owners;
 pub mod peer;
 pub mod policy;
 mod protect;
+#[cfg(test)]
+mod random_tests;
 pub mod reclaim;
 mod remap;
 pub mod replacement;

@@ -20,7 +20,7 @@ pub(super) fn map_anonymous(call: &mut Call, space: Id<AddressSpace>, address: u
     map::map(call, space, request).expect("the mapping is allowed")
 }
 
-fn open(call: &mut Call, path: &str, flags: u32) -> (Id<crate::fs::FileDescription>, Id<crate::fs::Inode>) {
+pub(super) fn open(call: &mut Call, path: &str, flags: u32) -> (Id<crate::fs::FileDescription>, Id<crate::fs::Inode>) {
     let file = crate::fs::open::open_file(call, Fd::WORKING_DIRECTORY, path.as_bytes(), flags, 0).unwrap();
     let node = crate::fs::path::resolve(call, Fd::WORKING_DIRECTORY, path.as_bytes(), Follow::Yes).unwrap();
     (file, call.kernel.vfs.nodes[node].inode)
@@ -336,94 +336,6 @@ fn a_stack_grows_to_its_limit_and_not_into_others() {
     assert_eq!(fill(call, space, top - 300 * PAGE, Access::Write), Err(BadAccess::Unmapped));
     assert_eq!(write(call, space, top - 240 * PAGE, 1), Ok(()));
     recount(call);
-}
-
-/// Several address spaces under random operations against a byte for each page, with everything recounted on the way.
-#[test]
-fn random_operations_agree_with_a_byte_for_each_page() {
-    const PAGES: u64 = 32;
-    const BASE: u64 = 0x2000_0000;
-    #[derive(Clone)]
-    struct Model {
-        space: Id<AddressSpace>,
-        pages: [Option<(u8, u32)>; PAGES as usize],
-    }
-    let mut bench = Bench::new(900, &[]);
-    let call = &mut bench.call();
-    let mut models = vec![Model { space: call.space(), pages: [None; PAGES as usize] }];
-    let mut state = 3u64;
-    let mut next = move |limit: u64| {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 33) % limit
-    };
-    for step in 0..6000 {
-        let which = next(models.len() as u64) as usize;
-        let first = next(PAGES);
-        let count = (1 + next(5)).min(PAGES - first);
-        let range = BASE + first * PAGE..BASE + (first + count) * PAGE;
-        let pages = first as usize..(first + count) as usize;
-        let space = models[which].space;
-        let spaces = models.len();
-        let model = &mut models[which].pages;
-        let is_mapped = model[pages.clone()].iter().all(Option::is_some);
-        match next(14) {
-            0..=2 => {
-                map_anonymous(call, space, range.start, count, MAP_PRIVATE);
-                model[pages].fill(Some((0, RW)));
-            }
-            3 => {
-                unmap::unmap(call, space, range);
-                model[pages].fill(None);
-            }
-            4 => {
-                let protection = [PROT_NONE, PROT_READ, RW][next(3) as usize];
-                assert_eq!(protect::protect(call, space, range, protection).is_ok(), is_mapped);
-                for page in model[pages].iter_mut().map_while(Option::as_mut) {
-                    page.1 = protection;
-                }
-            }
-            5 => {
-                assert_eq!(advise::advise(call, space, range, MADV_DONTNEED).is_ok(), is_mapped);
-                model[pages].iter_mut().flatten().for_each(|page| page.0 = 0);
-            }
-            6 if spaces < 6 => {
-                let child = Model { space: fork::copy(call, space).unwrap(), pages: *model };
-                models.push(child);
-            }
-            7 if which > 0 => {
-                release_space(call, space);
-                models.remove(which);
-            }
-            8 => {
-                let to = next(PAGES);
-                if to != first && model[first as usize].is_some() {
-                    let request = remap::Remap {
-                        address: range.start,
-                        old_length: PAGE,
-                        new_length: PAGE,
-                        flags: MREMAP_MAYMOVE | MREMAP_FIXED,
-                        new_address: BASE + to * PAGE,
-                    };
-                    remap::remap(call, space, request).unwrap();
-                    model[to as usize] = model[first as usize].take();
-                }
-            }
-            9..=10 => {
-                let expected = model[first as usize].filter(|page| page.1 & PROT_READ != 0).map(|page| page.0);
-                assert_eq!(read(call, space, range.start + next(PAGE)).ok(), expected, "step {step}");
-            }
-            _ => {
-                let byte = next(256) as u8;
-                let is_writable = model[first as usize].is_some_and(|page| page.1 & PROT_WRITE != 0);
-                let bytes = [byte; PAGE as usize];
-                assert_eq!(call.copy_out_to(space, range.start, &bytes).is_ok(), is_writable, "step {step}");
-                if let Some(page) = model[first as usize].as_mut().filter(|_| is_writable) {
-                    page.0 = byte;
-                }
-            }
-        }
-        recount(call);
-    }
 }
 
 /// How long the paths of faults take; printed, not checked: `cargo test --release -p belljar-kernel mm_speed --

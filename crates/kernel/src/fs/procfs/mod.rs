@@ -8,7 +8,7 @@ mod cpuinfo;
 mod descriptors;
 mod identity;
 mod meminfo;
-mod memory;
+pub(crate) mod memory;
 mod net;
 mod process;
 mod status;
