@@ -141,11 +141,10 @@ pub fn process_madvise(
         return Err(Errno::EINVAL.because("`flags` is not 0"));
     }
     let pieces = read_pieces(call, (pieces, count))?;
-    let process = pidfd::target(call, pidfd)?;
-    let thread = call.kernel.processes.get(process).and_then(|process| process.threads.first().copied());
-    let thread = thread.ok_or(Errno::ESRCH.because("the process is gone"))?;
+    let subject = pidfd::subject(call, pidfd)?;
+    let thread = subject.thread(call.kernel).ok_or(Errno::ESRCH.because("the process is gone"))?;
     permission::may_look_at(call, thread)?;
-    let space = call.kernel.processes[process].space;
+    let space = call.kernel.processes[call.kernel.threads[thread].process].space;
     if space != call.space() {
         if !matches!(advice, MADV_COLD | MADV_PAGEOUT | MADV_WILLNEED | MADV_COLLAPSE) {
             return Err(Errno::EINVAL.because("another process cannot be given that `advice`"));
