@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <signal.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,18 @@ static void processes(void)
     while (fork() >= 0) {}
 }
 
+static void *sleeps(void *nothing)
+{
+    pause();
+    return nothing;
+}
+
+static void threads(void)
+{
+    pthread_t thread;
+    while (pthread_create(&thread, NULL, sleeps, NULL) == 0) {}
+}
+
 static void *touch(void)
 {
     for (;;) {
@@ -267,6 +280,7 @@ int main(int argc, char **argv)
     KIND("signals", signals());
     KIND("locks", locks());
     KIND("processes", processes());
+    KIND("threads", threads());
     KIND("touch", touch());
     return 0;
 }

@@ -33,7 +33,8 @@ pub struct Totals {
 /// All areas by their first address.
 ///
 /// # Invariants
-/// - areas are sorted, disjoint, page-aligned and not empty; neighbours that may be one area are one;
+/// - areas are sorted, disjoint, page-aligned and not empty; neighbours that may be one area are one, unless one grew
+///   down to the other;
 /// - `totals` and `uses` are sums over them;
 /// - no gap in `scanned..top` is larger than `largest`.
 #[derive(Clone, Debug)]
@@ -204,11 +205,12 @@ impl Areas {
         self.unused.truncate(unused);
     }
 
-    /// Lets the area at `start` begin at `new_start` below it, where nothing is: its stack grows.
+    /// Lets the area at `start` begin at `new_start` below it, where nothing is: its stack grows. It stays an area of its own
+    /// whatever it meets, as on Linux (`expand_downwards`).
     pub fn grow_down(&mut self, start: u64, new_start: u64) {
         let mut area = self.detach(start);
         area.start = new_start;
-        self.insert(area);
+        self.attach(area);
     }
 
     /// Recounts the sums.

@@ -8,8 +8,9 @@ use crate::mm::remap::{self, Remap};
 use crate::mm::vma::{AreaFlags, Backing};
 use crate::mm::{advise, heap, lock, protect, seal, unmap};
 use crate::syscalls::operation::{Flow, SysResult};
-use crate::user::UserPtr;
+use crate::user::{UserCStr, UserPtr};
 use abi::mman::*;
+use abi::resource::CAP_SYS_ADMIN;
 use abi::{Errno, Error};
 use std::ops::Range;
 
@@ -307,6 +308,20 @@ pub fn remap_file_pages(
     let flags = flags & MAP_NONBLOCK | MAP_SHARED | MAP_FIXED | MAP_POPULATE | locked;
     map::map(call, space, Request { address: start, length: size, protection: area.protection, flags, source })?;
     Flow::OK
+}
+
+/// swapon(2): swap is what `--swap` gave the machine, neither more nor less while it runs.
+pub fn swapon(call: &mut Call, path: UserCStr, _flags: i32) -> SysResult {
+    swapoff(call, path)
+}
+
+/// swapoff(2).
+pub fn swapoff(call: &mut Call, _path: UserCStr) -> SysResult {
+    if !call.has_capability(CAP_SYS_ADMIN) {
+        return Err(Errno::EPERM.because("swap areas need `CAP_SYS_ADMIN`"));
+    }
+    call.kernel.unsupported("swap areas beside that of --swap");
+    Err(Errno::ENOSYS.because("swap is set by --swap"))
 }
 
 /// pkey_alloc(2): this processor has no protection keys.

@@ -87,7 +87,7 @@ fn check_areas(kernel: &Kernel, id: Id<AddressSpace>, space: &AddressSpace) -> R
             return fail("is shared but has no object");
         }
         if let Some(before) = before
-            && (before.end > area.start || before.continues_in(area))
+            && (before.end > area.start || before.continues_in(area) && !area.flags.has(AreaFlags::GROWS_DOWN))
         {
             return fail("overlaps the one before, or should be one with it");
         }

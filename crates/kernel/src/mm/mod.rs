@@ -111,7 +111,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { overcommit: 0, overcommit_ratio: 50, lowest_address: 65536, most_areas: 65530 }
+        Settings { overcommit: 0, overcommit_ratio: 50, lowest_address: 4096, most_areas: 65530 }
     }
 }
 

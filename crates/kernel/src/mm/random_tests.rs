@@ -35,6 +35,10 @@ struct Page {
     protection: u32,
     is_locked: bool,
     is_guard: bool,
+    /// Whether a page of [`Content::Private`] was written since it was mapped or given up.
+    is_filled: bool,
+    /// How far it was moved after that, modulo 2^64.
+    moved: u64,
 }
 
 #[derive(Clone)]
@@ -124,6 +128,7 @@ impl World {
             6 if !has_locked => {
                 assert_eq!(advise::advise(call, space, range, MADV_DONTNEED).is_ok(), is_mapped);
                 for page in self.spaces[which].pages[pages].iter_mut().flatten() {
+                    page.is_filled = false;
                     page.content = match page.content {
                         Content::Private(_) => Content::Private(0),
                         Content::FileCopy { index, .. } => Content::FileCopy { index, copy: None },
@@ -148,7 +153,7 @@ impl World {
             12 if !has_locked => {
                 assert_eq!(advise::advise(call, space, range, MADV_GUARD_INSTALL).is_ok(), is_mapped);
                 for page in self.spaces[which].pages[pages].iter_mut().flatten() {
-                    page.is_guard = true;
+                    (page.is_guard, page.is_filled) = (true, false);
                     page.content = match page.content {
                         Content::Private(_) => Content::Private(0),
                         Content::FileCopy { index, .. } => Content::FileCopy { index, copy: None },
@@ -196,7 +201,8 @@ impl World {
                 4 => Content::File { index: file_page + number },
                 _ => Content::FileCopy { index: file_page + number, copy: None },
             };
-            *page = Some(Page { content, protection: RW, is_locked: false, is_guard: false });
+            *page =
+                Some(Page { content, protection: RW, is_locked: false, is_guard: false, is_filled: false, moved: 0 });
         }
     }
 
@@ -214,9 +220,18 @@ impl World {
             flags: MREMAP_MAYMOVE | MREMAP_FIXED,
             new_address: self.address(to),
         };
+        // Of its whole area: what was never written has no place yet.
+        let areas = self.areas(model);
+        let (first, last, ..) =
+            areas.iter().find(|(first, last, ..)| (*first..=*last).contains(&from)).expect("an area");
+        let is_filled = model.pages[*first..=*last].iter().flatten().any(|page| page.is_filled);
+        let by = self.address(to).wrapping_sub(self.address(from));
         if remap::remap(call, model.id, request).is_ok() {
             let model = &mut self.spaces[which];
             model.pages[to] = model.pages[from].take();
+            if let Some(page) = model.pages[to].as_mut().filter(|page| matches!(page.content, Content::Private(_))) {
+                page.moved = if is_filled { page.moved.wrapping_add(by) } else { 0 };
+            }
         } else {
             // There was no frame for a page table; the target had been unmapped before that was known.
             self.spaces[which].pages[to] = None;
@@ -260,7 +275,7 @@ impl World {
         assert_eq!(done, page.is_some(), "{:?}: page {number}", self.at);
         let Some(mut page) = page else { return };
         match &mut page.content {
-            Content::Private(old) => *old = byte,
+            Content::Private(old) => (*old, page.is_filled) = (byte, true),
             Content::Shared { object, index } => self.objects[*object][*index] = byte,
             Content::File { index } => self.file[*index] = byte,
             Content::FileCopy { copy, .. } => *copy = Some(byte),
@@ -283,7 +298,8 @@ impl World {
             let Some(page) = page else { continue };
             let follows = |(last, before): (usize, Page)| {
                 last + 1 == number
-                    && (before.protection, before.is_locked) == (page.protection, page.is_locked)
+                    && (before.protection, before.is_locked, before.moved)
+                        == (page.protection, page.is_locked, page.moved)
                     && match (before.content, page.content) {
                         (Content::Private(_), Content::Private(_)) => true,
                         (Content::Shared { object, index }, Content::Shared { object: other, index: next }) => {

@@ -103,7 +103,8 @@ pub(crate) fn remap(call: &mut Call, space: Id<AddressSpace>, request: Remap) ->
     let wish = if flags & MREMAP_DONTUNMAP != 0 { new_address } else { 0 };
     let place = Request { address: wish, length: new_length, protection: 0, flags: 0, source: Source::Anonymous };
     let start = map::place(call, space, &place, new_length)?;
-    relocate(call, space, area, old, start..start + new_length, flags)
+    let is_filled = has_private_pages(call, space, &area);
+    relocate(call, space, (area, is_filled), old, start..start + new_length, flags)
 }
 
 /// mremap(2) with `MREMAP_FIXED` and one length: since Linux 6.17 it moves all areas of the range, whose distances stay;
@@ -143,13 +144,15 @@ fn move_to_fixed(
         return Err(Errno::ENOMEM.because("the process has too many mappings, `vm.max_map_count`"));
     }
     seal::may_change(call, space, new.clone())?;
+    // Before one of them may go.
+    let is_filled = has_private_pages(call, space, &area);
     unmap::unmap(call, space, new.clone());
     if old.end - old.start > length {
         unmap::unmap(call, space, old.start + length..old.end);
         old.end = old.start + length;
     }
     check_growth(call, space, &area, &old, length, flags)?;
-    relocate(call, space, area, old, new, flags)
+    relocate(call, space, (area, is_filled), old, new, flags)
 }
 
 /// Whether the mapping may have the new length. Linux `vma_to_resize`.
@@ -195,17 +198,23 @@ fn check_growth(
     Ok(())
 }
 
-/// Moves `old`, which lies in `area`, with its pages to `new`, where nothing is mapped.
+/// Moves `old`, which lies in `area`, with its pages to `new`, where nothing is mapped. `is_filled`: whether the area has
+/// private pages.
 fn relocate(
     call: &mut Call,
     space: Id<AddressSpace>,
-    area: Vma,
+    (area, is_filled): (Vma, bool),
     old: Range<u64>,
     new: Range<u64>,
     flags: u32,
 ) -> Result<u64, Error> {
-    let moved =
-        Vma { start: new.start, end: new.end, backing: area.backing.advanced(old.start - area.start), ..area.clone() };
+    let backing = area.backing.advanced(old.start - area.start);
+    let mut moved = Vma { start: new.start, end: new.end, backing, ..area.clone() };
+    if area.is_private_anonymous() {
+        // An area without pages is as good as new. Linux `copy_vma`.
+        let by = area.moved.wrapping_add(new.start.wrapping_sub(old.start));
+        moved.moved = if is_filled { by } else { 0 };
+    }
     let locked = moved.flags;
     if old.start < old.end {
         let pages = old.start..old.end.min(old.start + (new.end - new.start));
@@ -222,6 +231,12 @@ fn relocate(
     }
     fill_if_locked(call, space, locked, new.clone());
     Ok(new.start)
+}
+
+/// Whether an area has a private page, in memory or in swap.
+fn has_private_pages(call: &Call, space: Id<AddressSpace>, area: &Vma) -> bool {
+    let table = &call.kernel.spaces[space].table;
+    table.any(&call.kernel.memory, area.start..area.end, |mapped| mapped.entry.0 & PRIVATE != 0)
 }
 
 /// Moves the entries of `pages` to addresses from `to` on. Frame counts stay; only the addresses change.

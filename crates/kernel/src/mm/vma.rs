@@ -86,6 +86,9 @@ pub struct Vma {
     pub name: Option<Box<str>>,
     /// Its NUMA policy, mbind(2).
     pub policy: Policy,
+    /// How far it was moved with its private pages, mremap(2), in bytes and modulo 2^64; 0 if not, and for areas on objects.
+    /// Areas that were moved differently stay apart: Linux `vm_pgoff` of anonymous areas, by which it finds who maps a page.
+    pub moved: u64,
 }
 
 /// Where an area's pages come from.
@@ -181,6 +184,7 @@ impl Vma {
             flags: AreaFlags::NONE,
             name: None,
             policy: Policy::default(),
+            moved: 0,
         }
     }
 
@@ -231,6 +235,7 @@ impl Vma {
             && self.backing.advanced(self.length()) == next.backing
             && self.name == next.name
             && self.policy == next.policy
+            && self.moved == next.moved
     }
 
     /// Counted by RLIMIT_DATA: private and writable, but no stack. Linux `is_data_mapping`.

@@ -341,6 +341,10 @@ syscalls! {
     440 process_madvise(pidfd: Fd, pieces: UserPtr<Iovec>, count: u64, advice: Advice, flags: u32) => crate::mm::peer::process_madvise,
        partial "there are no huge pages for MADV_COLLAPSE", "process_madvise(2)", "mm/process_madvise.c";
     462 mseal(addr: Address, length: u64, flags: u64) => crate::mm::seal::mseal, full, "mseal(2)", "mm/mseal.c";
+    167 swapon(path: UserCStr, flags: i32) => crate::mm::calls::swapon,
+       partial "swap is what --swap gives", "swapon(2)", "mm/swap_areas.c";
+    168 swapoff(path: UserCStr) => crate::mm::calls::swapoff,
+       partial "swap is what --swap gives", "swapon(2)", "mm/swap_areas.c";
     329 pkey_mprotect(addr: Address, length: u64, prot: Protection, pkey: i32) => crate::mm::calls::pkey_mprotect, full, "mprotect(2)", "mm/pkey.c";
     330 pkey_alloc(flags: u64, access_rights: u64) => crate::mm::calls::pkey_alloc, full, "pkey_alloc(2)", "mm/pkey.c";
     331 pkey_free(pkey: i32) => crate::mm::calls::pkey_free, full, "pkey_alloc(2)", "mm/pkey.c";

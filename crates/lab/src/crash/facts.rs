@@ -73,6 +73,9 @@ pub enum Cause {
     Exception(Exception),
 }
 
+/// Bytes from address 0 on that are taken for members of what a null pointer points to.
+const NULL_BYTES: u64 = 65536;
+
 /// Why memory cannot be accessed.
 #[derive(Clone, Debug)]
 pub enum Reason {
@@ -217,7 +220,7 @@ fn reason(
         let limit = process.limits.soft(RLIMIT_STACK);
         let above = space.areas.at_or_above(address);
         return match above {
-            _ if address < kernel.mm.settings.lowest_address => Reason::Null,
+            _ if address < NULL_BYTES => Reason::Null,
             Some(stack) if near && stack.flags.has(AreaFlags::GROWS_DOWN) && stack.end - (address & !0xfff) > limit => {
                 Reason::StackLimit(limit)
             }

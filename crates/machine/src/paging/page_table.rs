@@ -249,22 +249,29 @@ impl PageTable {
     /// The entries of pages in `range` that are not [`Entry::NONE`], in address order. Skips absent tables whole.
     pub fn entries(&self, memory: &PhysicalMemory, range: Range<u64>) -> Vec<Mapped> {
         let mut found = Vec::new();
-        let range = range.start..range.end.min(self.user_end);
-        if !range.is_empty() {
-            self.collect(memory, self.root, 0, 0, &range, &mut found);
-        }
+        self.any(memory, range, |mapped| {
+            found.push(mapped);
+            false
+        });
         found
     }
 
-    fn collect(
+    /// Whether an entry of the pages in `range` that is not [`Entry::NONE`] is what `is_wanted` asks for. Looks no further than
+    /// the first that is.
+    pub fn any(&self, memory: &PhysicalMemory, range: Range<u64>, mut is_wanted: impl FnMut(Mapped) -> bool) -> bool {
+        let range = range.start..range.end.min(self.user_end);
+        !range.is_empty() && self.any_in_table(memory, self.root, 0, 0, &range, &mut is_wanted)
+    }
+
+    fn any_in_table(
         &self,
         memory: &PhysicalMemory,
         table: FrameNumber,
         level: usize,
         base: u64,
         range: &Range<u64>,
-        found: &mut Vec<Mapped>,
-    ) {
+        is_wanted: &mut impl FnMut(Mapped) -> bool,
+    ) -> bool {
         let (shift, mask) = self.shifts[level];
         let first = (range.start.saturating_sub(base) >> shift) as usize;
         let last = ((range.end - 1 - base) >> shift) as usize;
@@ -274,12 +281,16 @@ impl PageTable {
             if entry == Entry::NONE || page >= range.end {
                 continue;
             }
-            if level + 1 == self.shifts.len() {
-                found.push(Mapped { page, entry });
+            let is_found = if level + 1 == self.shifts.len() {
+                is_wanted(Mapped { page, entry })
             } else {
-                self.collect(memory, entry.frame(), level + 1, page, range, found);
+                self.any_in_table(memory, entry.frame(), level + 1, page, range, is_wanted)
+            };
+            if is_found {
+                return true;
             }
         }
+        false
     }
 
     /// Visits the entries of pages in `range` that are not [`Entry::NONE`], in address order, and replaces each with what

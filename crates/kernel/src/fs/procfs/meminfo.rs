@@ -3,7 +3,7 @@
 use crate::fs::FileSystem;
 use crate::kernel::Kernel;
 use crate::mm::address_space::PRIVATE;
-use crate::mm::{limits, report};
+use crate::mm::{AreaFlags, Backing, Vma, limits, report};
 use machine::FrameNumber;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -29,6 +29,18 @@ pub(crate) struct Frames {
     pub mapped: u64,
     /// Page tables.
     pub tables: u64,
+    /// Pages of locked areas: those that live in swap (private, tmpfs, shared memory), and those of the host's files.
+    pub locked: [u64; 2],
+    /// Other pages that some process used since their accessed bits were last cleared, likewise.
+    pub active: [u64; 2],
+}
+
+impl Frames {
+    /// Pages that are neither locked nor active: those that live in swap, and those of the host's files.
+    fn inactive(&self) -> [u64; 2] {
+        let all = [self.private + self.shared, self.cached - self.shared];
+        [0, 1].map(|list| all[list].saturating_sub(self.active[list] + self.locked[list]))
+    }
 }
 
 /// Counts. Looks at every page table and every page of the page cache.
@@ -56,22 +68,41 @@ pub(crate) fn count(kernel: &Kernel) -> Frames {
         }
     }
     let (mut private, mut mapped): (BTreeSet<FrameNumber>, BTreeSet<FrameNumber>) = Default::default();
+    let (mut used, mut locked): ([BTreeSet<FrameNumber>; 2], [BTreeSet<FrameNumber>; 2]) = Default::default();
     let zero = kernel.mm.zero_frame();
     for (_, space) in kernel.spaces.iter() {
-        for found in space.table.entries(&kernel.memory, 0..u64::MAX) {
-            let frame = found.entry.frame();
-            if found.entry.is_present() && Some(frame) != zero {
-                let set = if found.entry.0 & PRIVATE != 0 { &mut private } else { &mut mapped };
-                set.insert(frame);
+        for area in space.areas.iter() {
+            let is_host_file = is_host_file(kernel, area);
+            for found in space.table.entries(&kernel.memory, area.start..area.end) {
+                let (frame, is_private) = (found.entry.frame(), found.entry.0 & PRIVATE != 0);
+                if !found.entry.is_present() || Some(frame) == zero {
+                    continue;
+                }
+                (if is_private { &mut private } else { &mut mapped }).insert(frame);
+                let list = usize::from(is_host_file && !is_private);
+                if area.flags.has(AreaFlags::LOCKED) {
+                    locked[list].insert(frame);
+                } else if found.entry.is_accessed() {
+                    used[list].insert(frame);
+                }
             }
         }
     }
+    let bytes = |frames: usize| frames as u64 * page_bytes;
+    frames.locked = locked.each_ref().map(|frames| bytes(frames.len()));
+    frames.active = [0, 1].map(|list| bytes(used[list].difference(&locked[list]).count()));
     frames.private = private.len() as u64 * page_bytes;
     frames.mapped = mapped.len() as u64 * page_bytes;
     frames
 }
 
-/// The text of `/proc/meminfo`. Lines for what this kernel does not tell apart (active and inactive pages) are not there.
+/// Whether an area's pages are a file's of the host, and not swap's.
+fn is_host_file(kernel: &Kernel, area: &Vma) -> bool {
+    let Backing::File { inode, .. } = area.backing else { return false };
+    kernel.vfs.mounts[kernel.vfs.inodes[inode].mount].file_system == FileSystem::Host
+}
+
+/// The text of `/proc/meminfo`. There are no lists of active and inactive pages; active are those whose accessed bits are set.
 pub(crate) fn text(kernel: &Kernel) -> Vec<u8> {
     let frames = count(kernel);
     let mut text = String::new();
@@ -87,6 +118,15 @@ pub(crate) fn text(kernel: &Kernel) -> Vec<u8> {
     line("Cached", frames.cached);
     let swap = &kernel.mm.swap;
     line("SwapCached", 0);
+    let (active, inactive) = (frames.active, frames.inactive());
+    line("Active", active[0] + active[1]);
+    line("Inactive", inactive[0] + inactive[1]);
+    line("Active(anon)", active[0]);
+    line("Inactive(anon)", inactive[0]);
+    line("Active(file)", active[1]);
+    line("Inactive(file)", inactive[1]);
+    line("Unevictable", frames.locked[0] + frames.locked[1]);
+    line("Mlocked", frames.locked[0] + frames.locked[1]);
     line("SwapTotal", u64::from(swap.limit()) * page_bytes);
     line("SwapFree", u64::from(swap.limit() - swap.used()) * page_bytes);
     line("Dirty", frames.dirty);
@@ -126,11 +166,18 @@ pub(crate) fn swaps(kernel: &Kernel) -> Vec<u8> {
 /// The text of `/proc/vmstat`.
 pub(crate) fn statistics(kernel: &Kernel) -> Vec<u8> {
     let frames = count(kernel);
+    let (active, inactive) = (frames.active, frames.inactive());
     let counters = kernel.mm.counters;
     let page_bytes = kernel.page_size().bytes();
     let mut text = String::new();
     for (key, value) in [
         ("nr_free_pages", frames.free / page_bytes),
+        ("nr_inactive_anon", inactive[0] / page_bytes),
+        ("nr_active_anon", active[0] / page_bytes),
+        ("nr_inactive_file", inactive[1] / page_bytes),
+        ("nr_active_file", active[1] / page_bytes),
+        ("nr_unevictable", (frames.locked[0] + frames.locked[1]) / page_bytes),
+        ("nr_mlock", (frames.locked[0] + frames.locked[1]) / page_bytes),
         ("nr_anon_pages", frames.private / page_bytes),
         ("nr_mapped", frames.mapped / page_bytes),
         ("nr_file_pages", frames.cached / page_bytes),
