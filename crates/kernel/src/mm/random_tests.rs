@@ -403,9 +403,9 @@ fn random_programs_under_every_scheme_with_pages_of_every_size() {
 fn random_programs_in_little_memory_under_every_algorithm() {
     for algorithm in [Algorithm::Clock, Algorithm::Fifo, Algorithm::Lru, Algorithm::Random] {
         for seed in 10..12 {
-            let machine = Machine { frames: 76, stores: [900, 100], algorithm, ..Machine::default() };
+            let machine = Machine { frames: 68, stores: [900, 100], algorithm, ..Machine::default() };
             let read = run(machine, seed, 2500);
-            assert!(read > 100, "{algorithm:?}, seed {seed}: only {read} pages were read back");
+            assert!(read > 50, "{algorithm:?}, seed {seed}: only {read} pages were read back");
         }
     }
 }
