@@ -62,9 +62,9 @@ fn real_programs_do_the_same_in_little_memory() {
                   print(hashlib.sha256(repr(sorted(d.items())).encode()).hexdigest())";
     let python = format!("python3 -c \"{python}\"");
     let commands: [(&str, &[&str], &str); 3] = [
-        ("24M", &["sort", "seq", "cksum"], "seq 1 200000 | sort -S 20M -r | sort -S 20M -k1.3 | cksum"),
-        ("24M", &["python3"], &python),
-        ("28M", &["gcc", "cksum"], "gcc -O1 -c many.c -o many.o && cksum < many.o"),
+        ("12M", &["sort", "seq", "cksum"], "seq 1 200000 | sort -S 20M -r | sort -S 20M -k1.3 | cksum"),
+        ("20M", &["python3"], &python),
+        ("14M", &["gcc", "cksum"], "gcc -O1 -c many.c -o many.o && cksum < many.o"),
     ];
     for (memory, programs, script) in commands {
         if !has(programs) {

@@ -74,7 +74,7 @@ fn everything_adds_up_before_each_system_call() {
             .output()
             .expect("cc runs");
         assert!(compiled.status.success(), "{name}: {}", String::from_utf8_lossy(&compiled.stderr));
-        let (calls, _) = run(&program, 8 << 20, 0);
+        let (calls, _) = run(&program, 4 << 20, 0);
         assert!(calls > 20, "{name} makes only {calls} system calls");
         if name == "random_model" {
             let (_, read) = run(&program, 1 << 20, 16 << 20);
