@@ -33,8 +33,11 @@ pub enum Position {
     Current,
     /// At this offset: pread(2), pwrite(2).
     At(u64),
-    /// At the file's end, and the description's offset stays: `RWF_APPEND`, pwritev2(2).
-    End,
+    /// At the file's end: `RWF_APPEND`, pwritev2(2).
+    End {
+        /// The description's offset moves behind what was written.
+        moves: bool,
+    },
 }
 
 /// read(2) and its kin: until some bytes have come, or the end.
@@ -213,7 +216,7 @@ fn read_inode(
     let offset = match position {
         Position::Current => call.kernel.files[file].offset,
         Position::At(offset) => offset,
-        Position::End => call.kernel.vfs.inodes[inode].size(),
+        Position::End { .. } => call.kernel.vfs.inodes[inode].size(),
     };
     let count = match &call.kernel.vfs.inodes[inode].kind {
         InodeKind::Regular(_) => bytes::read(call, inode, offset, to)?,
@@ -276,7 +279,7 @@ fn read_queue(
     let offset = match position {
         Position::Current => call.kernel.files[file].offset,
         Position::At(offset) => offset,
-        Position::End => text.len() as u64,
+        Position::End { .. } => text.len() as u64,
     };
     let start = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
     let count = (text.len() - start).min(usize::try_from(to.remaining()).unwrap_or(usize::MAX));
@@ -443,7 +446,7 @@ fn write_inode(
         // "if a file is opened with O_APPEND, pwrite() appends data to the end of the file, regardless of the value of
         // offset", pwrite(2) BUGS.
         _ if appends => call.kernel.vfs.inodes[inode].size(),
-        Position::End => call.kernel.vfs.inodes[inode].size(),
+        Position::End { .. } => call.kernel.vfs.inodes[inode].size(),
         Position::Current => call.kernel.files[file].offset,
         Position::At(offset) => offset,
     };
@@ -460,7 +463,7 @@ fn write_inode(
         _ => return Err(Errno::EINVAL.because("the file cannot be written")),
     };
     offset += count as u64;
-    if position == Position::Current {
+    if matches!(position, Position::Current | Position::End { moves: true }) {
         call.kernel.files[file].offset = offset;
     }
     if count > 0 {

@@ -224,18 +224,31 @@ fn receive_deadline(call: &Call, socket: Id<Socket>) -> Option<Instant> {
 }
 
 /// write(2) and its kin on a socket.
-pub(crate) fn write(call: &mut Call, file: Id<FileDescription>, socket: Id<Socket>, from: UserBuffer) -> SysResult {
+pub(crate) fn write(
+    call: &mut Call,
+    file: Id<FileDescription>,
+    socket: Id<Socket>,
+    from: UserBuffer,
+    nowait: bool,
+) -> SysResult {
     let deadline = send_deadline(call, socket);
     let (file, ancillary) = (call.hold(file), Ancillary::default());
-    ops::start(call, Send { file, socket, from, to: None, ancillary, flags: 0, done: 0, deadline })
+    let flags = if nowait { MSG_DONTWAIT } else { 0 };
+    ops::start(call, Send { file, socket, from, to: None, ancillary, flags, done: 0, deadline })
 }
 
 /// read(2) and its kin on a socket. Nothing is received into an empty buffer: sock_read_iter() of Linux's net/socket.c.
-pub(crate) fn read(call: &mut Call, file: Id<FileDescription>, socket: Id<Socket>, to: UserBuffer) -> SysResult {
+pub(crate) fn read(
+    call: &mut Call,
+    file: Id<FileDescription>,
+    socket: Id<Socket>,
+    to: UserBuffer,
+    nowait: bool,
+) -> SysResult {
     if to.remaining() == 0 {
         return Flow::OK;
     }
-    let receive = receive(call, file, socket, to, Wanted::Bytes, 0);
+    let receive = receive(call, file, socket, to, Wanted::Bytes, if nowait { MSG_DONTWAIT } else { 0 });
     ops::start(call, receive)
 }
 

@@ -12,38 +12,38 @@ use abi::{Errno, Error};
 
 /// read(2).
 pub(crate) fn read(call: &mut Call, fd: Fd, buffer: UserSlice) -> SysResult {
-    start_read(call, fd, buffer.part(0, MAX_RW_COUNT).into(), Position::Current)
+    start_read(call, fd, buffer.part(0, MAX_RW_COUNT).into(), Position::Current, false)
 }
 
 /// write(2).
 pub(crate) fn write(call: &mut Call, fd: Fd, buffer: UserSlice) -> SysResult {
-    start_write(call, fd, buffer.part(0, MAX_RW_COUNT).into(), Position::Current)
+    start_write(call, fd, buffer.part(0, MAX_RW_COUNT).into(), Position::Current, false)
 }
 
 /// pread(2).
 pub(crate) fn pread64(call: &mut Call, fd: Fd, buffer: UserSlice, offset: i64) -> SysResult {
     let position = position(call, fd, offset)?;
-    start_read(call, fd, buffer.part(0, MAX_RW_COUNT).into(), position)
+    start_read(call, fd, buffer.part(0, MAX_RW_COUNT).into(), position, false)
 }
 
 /// pwrite(2).
 pub(crate) fn pwrite64(call: &mut Call, fd: Fd, buffer: UserSlice, offset: i64) -> SysResult {
     let position = position(call, fd, offset)?;
-    start_write(call, fd, buffer.part(0, MAX_RW_COUNT).into(), position)
+    start_write(call, fd, buffer.part(0, MAX_RW_COUNT).into(), position, false)
 }
 
 /// readv(2).
 pub(crate) fn readv(call: &mut Call, fd: Fd, vector: UserPtr<Iovec>, count: u64) -> SysResult {
     call.usable_file(fd)?;
     let buffer = read_vector(call, vector, count)?;
-    start_read(call, fd, buffer, Position::Current)
+    start_read(call, fd, buffer, Position::Current, false)
 }
 
 /// writev(2).
 pub(crate) fn writev(call: &mut Call, fd: Fd, vector: UserPtr<Iovec>, count: u64) -> SysResult {
     call.usable_file(fd)?;
     let buffer = read_vector(call, vector, count)?;
-    start_write(call, fd, buffer, Position::Current)
+    start_write(call, fd, buffer, Position::Current, false)
 }
 
 /// preadv(2). The second half of the offset is for machines with 32-bit registers.
@@ -57,7 +57,7 @@ pub(crate) fn preadv(
 ) -> SysResult {
     let position = position(call, fd, offset)?;
     let buffer = read_vector(call, vector, count)?;
-    start_read(call, fd, buffer, position)
+    start_read(call, fd, buffer, position, false)
 }
 
 /// pwritev(2).
@@ -71,7 +71,7 @@ pub(crate) fn pwritev(
 ) -> SysResult {
     let position = position(call, fd, offset)?;
     let buffer = read_vector(call, vector, count)?;
-    start_write(call, fd, buffer, position)
+    start_write(call, fd, buffer, position, false)
 }
 
 /// preadv2(2). Offset -1 is the file's own.
@@ -84,14 +84,10 @@ pub(crate) fn preadv2(
     _high: u64,
     flags: u32,
 ) -> SysResult {
-    if flags & !(RWF_HIPRI | RWF_NOWAIT) != 0 {
-        return Err(Errno::EOPNOTSUPP.because("flags that a read does not have"));
-    }
+    check_flags(flags)?;
     let position = if offset == -1 { Position::Current } else { position(call, fd, offset)? };
     let to = read_vector(call, vector, count)?;
-    let file = call.usable_file(fd)?;
-    let file = call.hold(file);
-    ops::start(call, Read { file, to, position, nowait: flags & RWF_NOWAIT != 0 })
+    start_read(call, fd, to, position, flags & RWF_NOWAIT != 0)
 }
 
 /// pwritev2(2). Offset -1 is the file's own.
@@ -104,21 +100,22 @@ pub(crate) fn pwritev2(
     _high: u64,
     flags: u32,
 ) -> SysResult {
-    if flags & !(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND) != 0 {
-        return Err(Errno::EOPNOTSUPP.because("flags that a write does not have"));
-    }
+    check_flags(flags)?;
     let mut position = if offset == -1 { Position::Current } else { position(call, fd, offset)? };
     if flags & RWF_APPEND != 0 {
-        position = Position::End;
+        position = Position::End { moves: position == Position::Current };
     }
     let from = read_vector(call, vector, count)?;
-    let file = call.usable_file(fd)?;
-    let is_terminal = matches!(call.kernel.files[file].object, FileObject::Terminal { .. });
-    let file = call.hold(file);
-    if is_terminal {
-        return ops::start(call, TerminalWrite { file, from, done: 0 });
+    start_write(call, fd, from, position, flags & RWF_NOWAIT != 0)
+}
+
+/// What preadv2(2) and pwritev2(2) both take, Linux `kiocb_set_rw_flags`. Nothing is lost by a power cut here, so that
+/// writes are as they are with `RWF_SYNC`.
+fn check_flags(flags: u32) -> Result<(), Error> {
+    if flags & !(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND) != 0 {
+        return Err(Errno::EOPNOTSUPP.because("flags that there are not"));
     }
-    ops::start(call, Write { file, from, position, done: 0, nowait: flags & RWF_NOWAIT != 0 })
+    Ok(())
 }
 
 /// lseek(2).
@@ -127,30 +124,40 @@ pub(crate) fn lseek(call: &mut Call, fd: Fd, offset: i64, whence: u32) -> SysRes
     Ok(Flow::Done(ops::seek(call, file, offset, whence)?))
 }
 
-fn start_read(call: &mut Call, fd: Fd, to: UserBuffer, position: Position) -> SysResult {
+fn start_read(call: &mut Call, fd: Fd, to: UserBuffer, position: Position, nowait: bool) -> SysResult {
     let file = call.usable_file(fd)?;
-    if let FileObject::Socket(socket) = call.kernel.files[file].object {
-        return socket::calls::read(call, file, socket, to);
+    match call.kernel.files[file].object {
+        FileObject::Socket(socket) => socket::calls::read(call, file, socket, to, nowait),
+        FileObject::Terminal { .. } | FileObject::Master(_) if nowait => Err(no_nowait()),
+        FileObject::Terminal { .. } => {
+            let file = call.hold(file);
+            ops::start(call, TerminalRead { file, to, done: 0, deadline: None })
+        }
+        _ => {
+            let file = call.hold(file);
+            ops::start(call, Read { file, to, position, nowait })
+        }
     }
-    let is_terminal = matches!(call.kernel.files[file].object, FileObject::Terminal { .. });
-    let file = call.hold(file);
-    if is_terminal {
-        return ops::start(call, TerminalRead { file, to, done: 0, deadline: None });
-    }
-    ops::start(call, Read { file, to, position, nowait: false })
 }
 
-fn start_write(call: &mut Call, fd: Fd, from: UserBuffer, position: Position) -> SysResult {
+fn start_write(call: &mut Call, fd: Fd, from: UserBuffer, position: Position, nowait: bool) -> SysResult {
     let file = call.usable_file(fd)?;
-    if let FileObject::Socket(socket) = call.kernel.files[file].object {
-        return socket::calls::write(call, file, socket, from);
+    match call.kernel.files[file].object {
+        FileObject::Socket(socket) => socket::calls::write(call, file, socket, from, nowait),
+        FileObject::Terminal { .. } | FileObject::Master(_) if nowait => Err(no_nowait()),
+        FileObject::Terminal { .. } => {
+            let file = call.hold(file);
+            ops::start(call, TerminalWrite { file, from, done: 0 })
+        }
+        _ => {
+            let file = call.hold(file);
+            ops::start(call, Write { file, from, position, done: 0, nowait })
+        }
     }
-    let is_terminal = matches!(call.kernel.files[file].object, FileObject::Terminal { .. });
-    let file = call.hold(file);
-    if is_terminal {
-        return ops::start(call, TerminalWrite { file, from, done: 0 });
-    }
-    ops::start(call, Write { file, from, position, done: 0, nowait: false })
+}
+
+fn no_nowait() -> Error {
+    Errno::EOPNOTSUPP.because("a terminal does not know `RWF_NOWAIT`")
 }
 
 /// An offset that the caller gives, for files that have offsets.
