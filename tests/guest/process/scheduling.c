@@ -48,6 +48,9 @@ static int body(void)
     SHOW(syscall(SYS_getcpu, &cpu, &node, NULL));
     CHECK(cpu == (unsigned)first);
     SHOW(sched_setaffinity(4000000, sizeof set, &set));
+    SHOW(sched_setaffinity(-1, sizeof set, &set));
+    SHOW(sched_getaffinity(-1, sizeof set, &set));
+    SHOW(sched_getscheduler(-1));
     SHOW(syscall(SYS_sched_getaffinity, 0, 0, &set));
     SHOW(syscall(SYS_sched_getaffinity, 0, 9, &set));
 

@@ -39,6 +39,14 @@ fn meant(call: &Call, tid: i32) -> Result<Id<Thread>, Error> {
     permission::find_thread(call.kernel, tid)
 }
 
+/// The same for the calls about affinity, to which a negative number is one that nobody has.
+fn whose_affinity(call: &Call, tid: i32) -> Result<Id<Thread>, Error> {
+    if tid < 0 {
+        return Err(Errno::ESRCH.because("no thread has a negative number"));
+    }
+    meant(call, tid)
+}
+
 /// sched_getscheduler(2).
 pub fn sched_getscheduler(call: &mut Call, tid: i32) -> SysResult {
     let thread = meant(call, tid)?;
@@ -182,7 +190,7 @@ pub fn sched_setaffinity(call: &mut Call, tid: i32, size: u32, mask: u64) -> Sys
     let mut bytes = [0; 8];
     let length = (size as usize).min(bytes.len());
     call.copy_in(mask, &mut bytes[..length])?;
-    let thread = meant(call, tid)?;
+    let thread = whose_affinity(call, tid)?;
     permission::may_schedule(call, thread)?;
     let affinity = u64::from_le_bytes(bytes) & online(call.kernel);
     if affinity == 0 {
@@ -207,7 +215,7 @@ pub fn sched_getaffinity(call: &mut Call, tid: i32, size: u32, mask: u64) -> Sys
     if u64::from(size) * 8 < u64::from(call.kernel.configuration.cpus) || !size.is_multiple_of(8) {
         return Err(Errno::EINVAL.because("the set is too small, or no multiple of 8 bytes"));
     }
-    let thread = meant(call, tid)?;
+    let thread = whose_affinity(call, tid)?;
     let affinity = call.kernel.threads[thread].policy.affinity & online(call.kernel);
     call.copy_out(mask, &affinity.to_le_bytes())?;
     Ok(Flow::Done(8))

@@ -258,9 +258,9 @@ syscalls! {
     319 memfd_create(name: UserCStr, flags: u32) => crate::fs::calls::open::memfd_create,
        full, "memfd_create(2)", "fs/memfd.c";
     327 preadv2(fd: Fd, vector: UserPtr<Iovec>, count: u64, offset: i64, high: u64, flags: u32) => crate::fs::calls::transfer::preadv2,
-       full, "preadv2(2)", "fs/vectors.c";
+       full, "preadv2(2)", "fs/vectors_with_flags.c";
     328 pwritev2(fd: Fd, vector: UserPtr<Iovec>, count: u64, offset: i64, high: u64, flags: u32) => crate::fs::calls::transfer::pwritev2,
-       full, "pwritev2(2)", "fs/vectors.c";
+       full, "pwritev2(2)", "fs/vectors_with_flags.c";
     437 openat2(directory: Fd, path: UserCStr, how: UserPtr<OpenHow>, size: u64) => crate::fs::calls::open::openat2,
        full, "openat2(2)", "fs/openat2.c";
     40 sendfile(output: Fd, input: Fd, offset: UserPtr<u64>, count: u64) => crate::fs::calls::splice::sendfile,
