@@ -765,3 +765,33 @@ fn a_small_program_uses_little_of_the_block_that_its_address_space_has() {
     let used = machine.tlb.block().chunks(512).filter(|page| page.iter().any(|word| *word != 0)).count();
     assert!(used <= 16, "{used} pages of 4 KiB, which the host then has to keep for each process");
 }
+
+#[test]
+fn translated_code_is_bounded_however_much_code_there_was() {
+    const ROUNDS: u32 = 3000;
+    let mut machine = Machine::with_code(&[]);
+    let mut processor = X86Processor::with_options(Options { code_bytes: 1 << 20, ..Options::default() }).unwrap();
+    let mut most = 0;
+    for round in 0..ROUNDS {
+        // 64 times add eax,imm32 ; mov [rbx],eax, other code each time; int3
+        let code: Vec<u8> = (0..64)
+            .flat_map(|index: u32| [&[0x05][..], &(round * 64 + index).to_le_bytes(), &[0x89, 0x03]].concat())
+            .chain([0xcc])
+            .collect();
+        machine.poke(CODE, &code);
+        machine.registers.rip = CODE;
+        machine.registers.set(Gpr::Rax, 0);
+        machine.registers.set(Gpr::Rbx, DATA);
+        finish("bounded", &mut machine, &mut processor);
+        let sum: u32 = (0..64).map(|index| round * 64 + index).fold(0, u32::wrapping_add);
+        assert_eq!(machine.registers.get(Gpr::Rax), u64::from(sum), "round {round}");
+        if round % 10 == 0 {
+            most = most.max(processor.save().len());
+        }
+    }
+    // Code and the tables that explain it, all of which an image holds. What all rounds need would be far more.
+    let statistics = processor.statistics();
+    assert!(most < 2 << 20, "{most} bytes");
+    assert!(statistics.hot_bytes + statistics.cold_bytes > 2 << 20, "{statistics:?}");
+    assert!((4..100).contains(&statistics.resets), "{statistics:?}");
+}
