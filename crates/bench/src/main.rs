@@ -53,7 +53,7 @@ struct Arguments {
     /// Leaves the other tools (qemu-user, valgrind, gVisor) out.
     #[arg(long)]
     no_peers: bool,
-    /// Writes docs/performance.md.
+    /// Writes docs/performance.md, but for the suites that are not named.
     #[arg(long)]
     write: bool,
 }
@@ -103,7 +103,8 @@ fn compare(arguments: &Arguments) -> Result<(), String> {
     }
     if arguments.write {
         let page = root().join("docs/performance.md");
-        let text = report::page(&tables, &setup.runners, arguments.rounds)?;
+        let before = std::fs::read_to_string(&page).unwrap_or_default();
+        let text = report::page(&before, &tables, &setup.runners, arguments.rounds)?;
         std::fs::write(&page, text).map_err(|error| format!("{}: {error}", page.display()))?;
     }
     Ok(())

@@ -105,9 +105,9 @@ impl Table {
         (0..self.runners.len()).map(mean).collect()
     }
 
-    fn markdown(&self) -> String {
-        let mut text =
-            format!("## {}\n\nIn each cell: median, spread, ratio to native. {}.\n\n", self.title, self.about);
+    fn markdown(&self, date: &str, rounds: u32) -> String {
+        let rounds = format!("{rounds} rounds, two for the other tools; {date}");
+        let mut text = format!("{HEAD}{}\n\n{}; {rounds}.\n\n", self.title, self.about);
         let line = |first: &str, cells: &[String]| format!("| {first} | {} |\n", cells.join(" | "));
         let heads: Vec<String> = self.runners.iter().map(|runner| (*runner).to_owned()).collect();
         text += &line("", &heads);
@@ -129,31 +129,82 @@ fn median(cell: &Cell) -> Option<f64> {
     }
 }
 
-/// The page with all tables: what was measured, on which machine, with which versions, when.
+/// How a table's section begins.
+const HEAD: &str = "## ";
+
+/// The page with all tables: what was measured, on which machine, with which versions, when. Of the page as it was,
+/// the tables stay that were not measured again.
 ///
 /// # Errors
 /// If the date cannot be had.
-pub(crate) fn page(tables: &[Table], runners: &[Runner], rounds: u32) -> Result<String, String> {
+pub(crate) fn page(before: &str, tables: &[Table], runners: &[Runner], rounds: u32) -> Result<String, String> {
     let mut text = String::from("# Performance\n\n");
     text += "Measured from outside the process, interleaved: every runner once, then every runner again. A cell has the \
-             median,\nhalf the distance between the quarters, and the ratio to native. Made anew by\n\n    cargo build \
-             --release && cargo run --release -p belljar-bench -- --write\n\n";
+             median,\nhalf the distance between the quarters, and the ratio to native. Made anew, all of it or the suites \
+             that are named, by\n\n    cargo build --release && cargo run --release -p belljar-bench -- --write\n\n";
     let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
     let count = std::thread::available_parallelism().map_or(1, usize::from);
-    let _ = writeln!(text, "- date: {}", output("date", &["-u", "+%Y-%m-%d"])?);
+    let date = output("date", &["-u", "+%Y-%m-%d"])?;
     let _ = writeln!(text, "- machine: {}, {count} processors", model.unwrap_or("unknown").trim());
     let _ = writeln!(text, "- compiler of the programs: {}", output("cc", &["--version"])?);
     for runner in runners {
         let _ = writeln!(text, "- {}: {}", runner.name(), runner.version().unwrap_or_default());
     }
-    let _ = writeln!(text, "- rounds: {rounds}; two for the other tools\n");
-    tables.iter().for_each(|table| text += &table.markdown());
+    text.push('\n');
+    let mut sections = sections(before);
+    for table in tables {
+        let section = table.markdown(&date, rounds);
+        match sections.iter_mut().find(|(title, _)| title == table.title) {
+            Some((_, old)) => *old = section,
+            None => sections.push((table.title.to_owned(), section)),
+        }
+    }
+    sections.iter().for_each(|(_, section)| text += section);
     Ok(text.trim_end().to_owned() + "\n")
+}
+
+/// The sections of a page with their titles.
+fn sections(page: &str) -> Vec<(String, String)> {
+    let mut sections: Vec<(String, String)> = Vec::new();
+    for line in page.split_inclusive('\n') {
+        if let Some(title) = line.strip_prefix(HEAD) {
+            sections.push((title.trim_end().to_owned(), String::new()));
+        }
+        if let Some((_, section)) = sections.last_mut() {
+            section.push_str(line);
+        }
+    }
+    // The last one has lost its empty line.
+    sections.iter_mut().for_each(|(_, section)| *section = section.trim_end().to_owned() + "\n\n");
+    sections
 }
 
 /// The first line that a command prints.
 fn output(program: &str, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(program).args(arguments).output().map_err(|error| format!("{program}: {error}"))?;
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_takes_the_place_of_what_it_was() {
+        let table = |title| Table {
+            title,
+            about: "of a test",
+            unit: Unit::Seconds,
+            runners: vec!["native"],
+            rows: Vec::new(),
+            mean: false,
+        };
+        let first = page("", &[table("One"), table("Two")], &[], 3).unwrap();
+        assert_eq!(page(&first, &[table("Two")], &[], 3).unwrap(), first);
+        let second = page(&first, &[table("One"), table("Three")], &[], 5).unwrap();
+        let titles: Vec<String> = sections(&second).into_iter().map(|(title, _)| title).collect();
+        assert_eq!(titles, ["One", "Two", "Three"]);
+        assert!(second.find("5 rounds") < second.find("3 rounds"), "{second}");
+    }
 }
