@@ -9,7 +9,8 @@
 //! mov i,gs:[ADDENDS+i*8];  op [base+i+disp]
 //! ```
 //!
-//! A slot that permits nothing holds the tag of a page that belongs into its neighbour, so it can never match.
+//! A slot that permits nothing holds the tag of a page that belongs into another slot, and not into the next one either: what
+//! begins in the slot's page and ends in the page behind it is looked up by its first byte, and tested by its last.
 //! The buffer starts small and doubles when it proves too small; a flush costs what is in use.
 //!
 //! Slots are for pieces of 4 KiB, whatever the size of pages, so that translated code is the same for all schemes: a
@@ -145,9 +146,9 @@ impl Tlb {
         (address >> 12) as usize & (self.slots - 1)
     }
 
-    /// A tag that no address with this slot matches.
+    /// A tag that no address with this slot matches, nor one on the page behind it.
     fn never(slot: usize) -> u64 {
-        ((slot as u64 ^ 1) << 12).wrapping_neg()
+        ((slot as u64 ^ 2) << 12).wrapping_neg()
     }
 
     /// The frame and offset for `address` if the buffer permits the access. Fetches always miss: the processor keeps
@@ -343,6 +344,11 @@ mod tests {
             for address in [page << 12, (page << 12) + 4095, (page << 12) | 1 << 63] {
                 assert_eq!(tlb.lookup(&memory, address, Access::Read), None);
                 assert_eq!(tlb.lookup(&memory, address, Access::Write), None);
+            }
+            // Translated code looks at the slot of the first byte, and at the tag with the last.
+            for tags in [READ_TAGS, WRITE_TAGS] {
+                let tag = tlb.block()[tags + tlb.slot(page << 12)];
+                assert!(((page + 1) << 12).wrapping_add(tag) >= 4096, "page {page:#x} and what crosses its end");
             }
         }
     }
